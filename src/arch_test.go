@@ -1,0 +1,118 @@
+// Package src holds no code: only the test that keeps the tree's layers apart.
+package src
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// leaves may be imported by every package, and import only each other.
+var leaves = []string{"app", "errs", "token", "mtls", "event", "wire", "zbx"}
+
+// services hold what the daemons do; adapters one technology each.
+var (
+	services = []string{"auth", "chat", "logger", "logd", "health", "client"}
+	adapters = []string{"sqlite", "mariadb", "mongodb", "natslog", "ferret"}
+)
+
+// mayImport says, for each top-level folder of src, which others its code may
+// import beyond the leaves. The folders of one name (lab, lab/check…) are one.
+var mayImport = map[string][]string{
+	"sqlite":  {"auth"},
+	"mariadb": {"auth"},
+	"mongodb": {"logd"},
+	"natslog": {"chat"},
+	"lab":     {"client", "mongodb", "ferret"},
+	"cmd":     slices.Concat(services, adapters, []string{"lab"}),
+}
+
+// drivers are the modules that only an adapter may touch.
+var drivers = map[string][]string{
+	"github.com/go-sql-driver/mysql":   {"mariadb"},
+	"modernc.org/sqlite":               {"sqlite"},
+	"go.mongodb.org/mongo-driver":      {"mongodb"},
+	"github.com/nats-io/":              {"natslog"},
+	"github.com/FerretDB/FerretDB":     {"ferret"},
+	"github.com/golang-jwt/jwt":        {"token", "lab"}, // lab's checks forge tokens
+	"github.com/spf13/cobra":           {"cmd"},
+	"github.com/spf13/viper":           {"app"},
+	"github.com/pressly/goose":         {"mariadb", "sqlite"},
+	"golang.org/x/crypto/argon2":       {"auth"},
+	"github.com/getkin/kin-openapi":    {},
+	"github.com/rogpeppe/go-internal/": {},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, p := range packages(t) {
+		from := folder(p.ImportPath)
+		for _, imp := range p.Imports {
+			if to := folder(imp); to != "" && to != from && !allowed(from, to) {
+				t.Errorf("%s imports %s: %s may not import %s", p.ImportPath, imp, from, to)
+			}
+			for driver, users := range drivers {
+				if strings.HasPrefix(imp, driver) && !slices.Contains(users, from) {
+					t.Errorf("%s imports %s: that is for %v only", p.ImportPath, imp, users)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryFolderHasItsPlace(t *testing.T) {
+	known := slices.Concat(leaves, services, adapters, []string{"cmd", "lab", "bench", "src"})
+	for _, p := range packages(t) {
+		if f := folder(p.ImportPath); !slices.Contains(known, f) {
+			t.Errorf("%s: %q is in no layer of this test; give it one", p.ImportPath, f)
+		}
+	}
+}
+
+func allowed(from, to string) bool {
+	return slices.Contains(leaves, to) || slices.Contains(mayImport[from], to)
+}
+
+// folder returns "auth" for chatlab/src/auth/authtest, "" for foreign paths.
+func folder(path string) string {
+	rest, ours := strings.CutPrefix(path+"/", "chatlab/src/")
+	if !ours {
+		return ""
+	}
+	first, _, _ := strings.Cut(rest, "/")
+	if first == "" {
+		return "src"
+	}
+	return first
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < len(leaves) {
+		t.Fatalf("go list found %d packages only", len(all))
+	}
+	return all
+}

@@ -1,0 +1,165 @@
+package token_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"chatlab/src/errs"
+	"chatlab/src/token"
+)
+
+var (
+	keyA = []byte("0123456789abcdef0123456789abcdef")
+	keyB = []byte("fedcba9876543210fedcba9876543210")
+	now  = time.Unix(1_700_000_000, 0)
+)
+
+func TestTokenIsWordForWordTheSpecifications(t *testing.T) {
+	raw, claims, err := token.NewRing(keyA).Issue("kim", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := strings.Split(raw, ".")
+	for i, want := range []string{
+		`{"alg":"HS256","typ":"JWT"}`,
+		`{"iss":"Auth","user":"kim","token":"access","exp":1700001800,"iat":1700000000}`,
+	} {
+		if got, _ := base64.RawURLEncoding.DecodeString(part[i]); string(got) != want {
+			t.Errorf("part %d = %s, want %s", i, got, want)
+		}
+	}
+	if claims.ExpiresAt-claims.IssuedAt != 1800 {
+		t.Errorf("exp - iat = %d", claims.ExpiresAt-claims.IssuedAt)
+	}
+}
+
+func sign(t *testing.T, method jwt.SigningMethod, key any, change func(jwt.MapClaims), header map[string]any) string {
+	t.Helper()
+	c := jwt.MapClaims{"iss": "Auth", "user": "kim", "token": "access", "iat": now.Unix(), "exp": now.Unix() + 1800}
+	if change != nil {
+		change(c)
+	}
+	tok := jwt.NewWithClaims(method, c)
+	for k, v := range header {
+		tok.Header[k] = v
+	}
+	raw, err := tok.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestVerifyRefusesWhatRFC8725Names(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs := jwt.SigningMethodHS256
+	set := func(k string, v any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[k] = v } }
+	del := func(k string) func(jwt.MapClaims) { return func(c jwt.MapClaims) { delete(c, k) } }
+	good := sign(t, hs, keyA, nil, nil)
+	tests := map[string]struct {
+		raw  string
+		code errs.Code
+	}{
+		"good":             {good, ""},
+		"second key":       {sign(t, hs, keyB, nil, nil), ""},
+		"empty":            {"", errs.BadToken},
+		"huge":             {strings.Repeat("a", token.MaxLen+1), errs.BadToken},
+		"tampered payload": {tamper(good), errs.BadToken},
+		"cut":              {good[:len(good)-2], errs.BadToken},
+		"other key":        {sign(t, hs, []byte(strings.Repeat("x", 32)), nil, nil), errs.BadToken},
+		"none":             {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, nil), errs.BadToken},
+		"HS512":            {sign(t, jwt.SigningMethodHS512, keyA, nil, nil), errs.BadToken},
+		"RS256":            {sign(t, jwt.SigningMethodRS256, rsaKey, nil, nil), errs.BadToken},
+		"wrong typ":        {sign(t, hs, keyA, nil, map[string]any{"typ": "at+jwt"}), errs.BadToken},
+		"wrong iss":        {sign(t, hs, keyA, set("iss", "auth"), nil), errs.BadToken},
+		"wrong kind":       {sign(t, hs, keyA, set("token", "refresh"), nil), errs.BadToken},
+		"no user":          {sign(t, hs, keyA, del("user"), nil), errs.BadToken},
+		"no exp":           {sign(t, hs, keyA, del("exp"), nil), errs.BadToken},
+		"no iat":           {sign(t, hs, keyA, del("iat"), nil), errs.BadToken},
+		"exp a string":     {sign(t, hs, keyA, set("exp", "never"), nil), errs.BadToken},
+		"from the future":  {sign(t, hs, keyA, set("iat", now.Unix()+60), nil), errs.BadToken},
+		"in leeway":        {sign(t, hs, keyA, set("exp", now.Unix()-4), nil), ""},
+		"expired":          {sign(t, hs, keyA, set("exp", now.Unix()-6), nil), errs.TokenExpired},
+		"expired, forged":  {sign(t, hs, []byte(strings.Repeat("x", 32)), set("exp", now.Unix()-6), nil), errs.BadToken},
+	}
+	ring := token.NewRing(keyA, keyB)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			claims, err := ring.Verify(tt.raw, now)
+			if errs.CodeOf(err) != tt.code {
+				t.Fatalf("code = %q, want %q (%v)", errs.CodeOf(err), tt.code, err)
+			}
+			if err == nil && claims.User != "kim" {
+				t.Fatalf("user = %q", claims.User)
+			}
+		})
+	}
+}
+
+// tamper changes the user in the payload and keeps the signature.
+func tamper(raw string) string {
+	part := strings.Split(raw, ".")
+	payload, _ := base64.RawURLEncoding.DecodeString(part[1])
+	var c map[string]any
+	_ = json.Unmarshal(payload, &c)
+	c["user"] = "root"
+	payload, _ = json.Marshal(c)
+	part[1] = base64.RawURLEncoding.EncodeToString(payload)
+	return strings.Join(part, ".")
+}
+
+func TestRingFollowsItsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jwt.key")
+	line := func(k []byte) string { return base64.RawURLEncoding.EncodeToString(k) + "\n" }
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(line(keyA))
+	ring, err := token.OpenRing(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, _, _ := ring.Issue("kim", now)
+	write(line(keyB) + "# the one before\n" + line(keyA))
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		fresh, _, _ := ring.Issue("kim", now)
+		if _, err := token.NewRing(keyB).Verify(fresh, now); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the new key never signed")
+		}
+	}
+	if _, err := ring.Verify(old, now); err != nil {
+		t.Fatalf("a token of the old key: %v", err)
+	}
+}
+
+func TestKeyFileErrorsNameTheLine(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "short": "YWJj\n", "not base64": "!!!\n", "padded": "YWJj=\n",
+	} {
+		if _, err := token.ParseKeys([]byte(text)); !errs.Is(err, errs.Usage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if keys, err := token.ParseKeys([]byte(token.NewKeyLine())); err != nil || len(keys[0]) != 32 {
+		t.Errorf("a new line: %v", err)
+	}
+}
