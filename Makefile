@@ -1,0 +1,56 @@
+# Every target: `make help`. CI calls only these.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BINARIES    := authd chatd client healthd lab logd logger
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFLAGS     := -trimpath -buildvcs=false
+export CGO_ENABLED = 0
+export GOFLAGS
+
+.PHONY: help build up check down test lint fmt bench clean
+
+help: ## list every target
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## build the programs into bin/
+	go build -ldflags '-s -w -X chatlab/src/app.version=$(VERSION)' -o bin/ $(BINARIES:%=./src/cmd/%)
+
+up: build ## bring the lab up on this machine and prove it
+	bin/lab up
+
+check: ## prove that the lab which is up works
+	bin/lab check
+
+down: build ## take the lab down; no process, no port left
+	bin/lab down
+
+test: ## all tests, fuzzing and the local lab's check
+	.ci/packages mariadb-server zabbix-server-mysql gcc libc6-dev
+	CGO_ENABLED=1 go test -race -timeout 10m ./src/...
+	.ci/fuzz 20s
+	.ci/local-lab
+
+lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
+	.ci/packages yamllint shellcheck
+	@unformatted=$$(gofmt -l src); test -z "$$unformatted" || { echo "gofmt: run \`make fmt\`: $$unformatted"; exit 1; }
+	go mod tidy -diff
+	go vet ./src/...
+	go vet -tags bench ./src/bench
+	go run $(STATICCHECK) -tags bench ./src/...
+	.ci/vulncheck $(GOVULNCHECK)
+	yamllint -s .
+	shellcheck .ci/run .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+
+fmt: ## format the Go code
+	gofmt -w src
+
+bench: build ## measure, each figure beside its limit (2 to 3 minutes)
+	@CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m ./src/bench
+
+clean: ## remove what was built; a lab must be down
+	@if test -e .lab/local; then echo "clean: error: the lab's state is in .lab: run \`bin/lab down --purge\` first" >&2; exit 1; fi
+	rm -rf bin
