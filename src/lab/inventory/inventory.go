@@ -1,0 +1,137 @@
+// Package inventory reads the description of a lab: an Ansible inventory in
+// YAML, the one source of its addresses. It is as strict as it can be without
+// knowing Ansible: each mistake is one line that names the file, the host or
+// group, and the fix.
+package inventory
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"chatlab/src/errs"
+)
+
+// Inventory is a lab: its nodes, which services each carries, and its ports.
+type Inventory struct {
+	// Path is the file that was read.
+	Path string
+
+	// Nodes are in the order of the file.
+	Nodes []Node
+
+	members map[string][]string // group → node names, in the order of the nodes
+	ports   map[string]int      // "auth" for auth_port
+	vars    map[string]string   // every scalar of all.vars
+}
+
+// Node is one machine with a foot in both networks.
+type Node struct {
+	Name    string
+	Public  netip.Addr // where users are
+	Private netip.Addr // where the services speak to each other
+}
+
+// Services that a group of an inventory may name, in the order of their start.
+const (
+	MariaDB      = "mariadb"
+	MongoDB      = "mongodb"
+	Logd         = "logd"
+	Authd        = "authd"
+	Chatd        = "chatd"
+	Healthd      = "healthd"
+	ZabbixServer = "zabbix_server"
+	Grafana      = "grafana"
+)
+
+// Load reads an inventory from a file, or from hosts.yml in a folder. Fails
+// with code usage.
+func Load(path string) (*Inventory, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "hosts.yml")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "inventory: %w", err).WithFix("name a folder or file with --inventory")
+	}
+	return Parse(path, text)
+}
+
+// Node returns a node by name.
+func (inv *Inventory) Node(name string) (Node, bool) {
+	i := slices.IndexFunc(inv.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return Node{}, false
+	}
+	return inv.Nodes[i], true
+}
+
+// Members returns the nodes that carry a service, in the order of the file.
+func (inv *Inventory) Members(service string) []Node {
+	var out []Node
+	for _, name := range inv.members[service] {
+		n, _ := inv.Node(name)
+		out = append(out, n)
+	}
+	return out
+}
+
+// Port returns a port by the name of its variable without "_port": "auth",
+// "chat", "logd", "healthd", "mongodb", "authd_ops", "chatd_logger_ops"… 0
+// where the inventory has none.
+func (inv *Inventory) Port(name string) int { return inv.ports[name] }
+
+// Var returns a variable of all.vars as text, or "".
+func (inv *Inventory) Var(name string) string { return inv.vars[name] }
+
+// PasswordMinLength returns password_min_length, 8 where it is not set.
+func (inv *Inventory) PasswordMinLength() int {
+	n, err := strconv.Atoi(inv.vars["password_min_length"])
+	if err != nil {
+		return 8
+	}
+	return n
+}
+
+// Address returns host:port where a service listens on a node: authd and chatd
+// on the public network, the others on the private one.
+func (inv *Inventory) Address(service string, n Node) string {
+	switch service {
+	case Authd:
+		return join(n.Public, inv.ports["auth"])
+	case Chatd:
+		return join(n.Public, inv.ports["chat"])
+	}
+	return join(n.Private, inv.ports[service])
+}
+
+// Addresses returns host:port of each member of a service.
+func (inv *Inventory) Addresses(service string) []string {
+	var out []string
+	for _, n := range inv.Members(service) {
+		out = append(out, inv.Address(service, n))
+	}
+	return out
+}
+
+// OpsAddress returns host:port of the ops listener (/metrics, /healthz,
+// /readyz) of authd, chatd, logd or healthd on a node, or of a daemon's
+// logger: "authd_logger", "chatd_logger".
+func (inv *Inventory) OpsAddress(service string, n Node) string {
+	return join(n.Private, inv.ports[service+"_ops"])
+}
+
+// OpsAddresses returns host:port of the ops listener of each member of a
+// service, in the order of Addresses.
+func (inv *Inventory) OpsAddresses(service string) []string {
+	var out []string
+	for _, n := range inv.Members(service) {
+		out = append(out, inv.OpsAddress(service, n))
+	}
+	return out
+}
+
+func join(a netip.Addr, port int) string { return net.JoinHostPort(a.String(), strconv.Itoa(port)) }

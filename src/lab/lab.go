@@ -1,0 +1,126 @@
+// Package lab describes a running lab: what it consists of (an inventory) and
+// how to reach its parts (a target). Checks and drills work with these
+// interfaces alone, so they do not know which target they run on.
+//
+// Packages below it: inventory reads the description, local brings a lab up as
+// processes of this machine, pki makes its certificates, check proves it.
+package lab
+
+import (
+	"context"
+	"time"
+
+	"chatlab/src/lab/inventory"
+)
+
+// Lab is one lab: what it consists of and how to reach its parts.
+type Lab struct {
+	Inventory *inventory.Inventory
+	Target    Target
+}
+
+// Target is a place where a lab comes up.
+type Target interface {
+	// Name returns what --target calls it.
+	Name() string
+
+	// Up brings up what is not up yet and returns when all of it is ready. A
+	// lab that is up already is left alone. Codes: usage (the machine or the
+	// inventory does not allow it), failed (a part did not come up; the error
+	// names it, and its fix is known or says where to look).
+	Up(ctx context.Context, p Progress) error
+
+	// Down stops everything, finished or half-built, and leaves no process and
+	// no port; purge also removes the data and the secrets. Taking down what
+	// is down is no error.
+	Down(ctx context.Context, purge bool, p Progress) error
+
+	// Status tells the state of each service, in the order of the start.
+	Status(ctx context.Context) ([]ServiceStatus, error)
+
+	// Host returns a machine of the lab by its node name. Code not_found.
+	Host(node string) (Host, error)
+
+	// Secret returns the path of a file of the deployment: "jwt.key",
+	// "ca.pem", "lab.pem" and "lab.key" (a client certificate of the lab CA),
+	// "mongodb.password". Code not_found where the target has none, as when
+	// the log database takes no password.
+	Secret(name string) (path string, err error)
+
+	// MongoURI returns the log database's URI, without user and password.
+	MongoURI() string
+
+	// MongoUser returns the user of the log database, whose password is the
+	// secret "mongodb.password"; "" where it takes none.
+	MongoUser() string
+}
+
+// Host is one machine of a lab.
+type Host interface {
+	// Name returns the node's name in the inventory.
+	Name() string
+
+	// Run runs a command on the machine and returns its standard output. An
+	// error has the first line of its standard error.
+	Run(ctx context.Context, argv ...string) (stdout string, err error)
+
+	// Do acts on a service of this machine: authd, chatd, logd, healthd,
+	// mongodb, mariadb, or the logger of a daemon: authd-logger, chatd-logger.
+	// It returns when the action is done, for Start and Restart when the
+	// service is ready. A killed service is started again by its supervisor,
+	// a stopped one is not. Codes: not_found (no such service here), failed.
+	Do(ctx context.Context, service string, a Action) error
+}
+
+// Action is what [Host].Do can do to a service.
+type Action string
+
+// Actions.
+const (
+	Start   Action = "start"
+	Stop    Action = "stop" // in good order; stays stopped until started
+	Restart Action = "restart"
+	Kill    Action = "kill"   // SIGKILL; its supervisor starts it again
+	Freeze  Action = "freeze" // SIGSTOP: it holds its connections and says nothing
+	Thaw    Action = "thaw"   // SIGCONT
+)
+
+// State is the state of a service.
+type State string
+
+// States.
+const (
+	Down     State = "down"      // not running, and nothing starts it
+	Starting State = "starting"  // running, not ready yet
+	Ready    State = "ready"     // it said that it can do its work
+	NotReady State = "not ready" // it was ready and now says why it is not
+	Failing  State = "failing"   // it ended by itself and is started again after a pause
+	Frozen   State = "frozen"
+)
+
+// ServiceStatus is the state of one service on one node, as `lab status --json`
+// shows it.
+type ServiceStatus struct {
+	Node     string    `json:"node"`
+	Service  string    `json:"service"`
+	Address  string    `json:"address,omitempty"` // host:port it serves, "" for a logger
+	Ops      string    `json:"ops,omitempty"`     // host:port of /metrics, /healthz, /readyz
+	State    State     `json:"state"`
+	Reason   string    `json:"reason,omitempty"` // why it is not ready
+	PID      int       `json:"pid,omitempty"`
+	Restarts int       `json:"restarts"` // how often it was started again
+	Since    time.Time `json:"since"`    // when the process was started; zero when down
+	Log      string    `json:"log,omitempty"`
+}
+
+// Progress is shown while a lab comes up or goes down.
+type Progress interface {
+	// Step announces a step and returns what to call, once, when it ended.
+	Step(name string) func(err error)
+}
+
+// Silent is a Progress that shows nothing.
+type Silent struct{}
+
+// Step implements [Progress].
+func (Silent) Step(string) func(error) { return func(error) {} }
