@@ -1,0 +1,36 @@
+// Package auth is the auth server: users, passwords, access tokens, and the
+// HTTP API that openapi.yaml describes.
+//
+// # Passwords
+//
+// A password is compared code point by code point: it is not normalised,
+// trimmed or cut. Stored is an argon2id PHC string; when its costs differ from
+// the server's, the next right sign-in replaces it. Hashing is the one dear
+// thing that a stranger can make the server do, so it runs in a pool: at most
+// GOMAXPROCS at once, a bounded queue before it, and 503 beyond that. A sign-in
+// of an unknown id hashes too: neither the answer nor its time tells it from a
+// wrong password.
+//
+// # Limits
+//
+// Each address has a token bucket for all calls but health. The address is the
+// connection's; forwarded-for headers are not believed. The default is
+// generous, because a whole class can sit behind one address: what protects
+// passwords is the limit of each account. After limits.login_failures wrong
+// passwords in a row an id is locked, whether anyone has it or not, for
+// limits.lockout; each further one doubles that, up to limits.lockout_max. The
+// right password is refused during a lock too, since an answer would tell that
+// it is right. Both limits live in memory, for at most limits.tracked keys (the
+// least recently used is forgotten), and each authd counts for itself.
+//
+// # Events
+//
+// A sign-in or sign-up is answered once its event is durable: server auth,
+// category signin or signup, the user's id, success or fail. When events
+// cannot be taken the call is refused (503) before it has any effect. Only what
+// was tried in earnest is an event: a call whose id breaks the rules has none,
+// so that the log holds no text of a stranger's choosing; neither has one that
+// a limit or an outage refused, so that a flood does not fill the log (the
+// metrics count those). A sign-up with a good id and a bad password or e-mail,
+// or an id that is taken, is a fail.
+package auth

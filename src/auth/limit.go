@@ -1,0 +1,197 @@
+package auth
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"chatlab/src/errs"
+)
+
+// Limits protect the server and its accounts. A zero switches the limit that
+// it belongs to off, except where its text says otherwise.
+type Limits struct {
+	RequestsPerSecond float64       `mapstructure:"requests_per_second" usage:"requests a second from one address (IPv6: one /64), 0: no limit"`
+	RequestBurst      int           `mapstructure:"request_burst" usage:"requests that an address may send at once; a class behind one NAT is one address"`
+	LoginFailures     int           `mapstructure:"login_failures" usage:"wrong passwords in a row before an account is locked, 0: never"`
+	Lockout           time.Duration `mapstructure:"lockout" usage:"first lock of an account; doubles with each further wrong password"`
+	LockoutMax        time.Duration `mapstructure:"lockout_max" usage:"longest lock of an account; failures are forgotten when none follows for as long"`
+	Tracked           int           `mapstructure:"tracked" usage:"addresses, and accounts, whose limits are remembered (about 200 bytes each)"`
+	HashSlots         int           `mapstructure:"hash_slots" usage:"passwords hashed at once, at most and by default (0) GOMAXPROCS"`
+	HashQueue         int           `mapstructure:"hash_queue" usage:"requests that may wait for a hash slot; beyond it they get 503"`
+}
+
+// DefaultLimits suit a class of two hundred behind one address.
+func DefaultLimits() Limits {
+	return Limits{
+		RequestsPerSecond: 50, RequestBurst: 500,
+		LoginFailures: 10, Lockout: 5 * time.Second, LockoutMax: 15 * time.Minute,
+		Tracked: 100_000, HashQueue: 256,
+	}
+}
+
+// Validate names the first key that makes no sense. Fails with code usage.
+func (l Limits) Validate() error {
+	for _, c := range []struct {
+		bad  bool
+		rule string
+	}{
+		{l.RequestsPerSecond < 0 || math.IsNaN(l.RequestsPerSecond), "limits.requests_per_second must not be negative"},
+		{l.RequestsPerSecond > 0 && l.RequestBurst < 1, "limits.request_burst must be 1 or more"},
+		{l.LoginFailures < 0, "limits.login_failures must not be negative"},
+		{l.LoginFailures > 0 && l.Lockout <= 0, "limits.lockout must be more than 0"},
+		{l.LoginFailures > 0 && l.LockoutMax < l.Lockout, "limits.lockout_max must not be less than limits.lockout"},
+		{l.Tracked < 1, "limits.tracked must be 1 or more"},
+		{l.HashSlots < 0, "limits.hash_slots must not be negative"},
+		{l.HashQueue < 0, "limits.hash_queue must not be negative"},
+	} {
+		if c.bad {
+			return errs.E(errs.Usage, "%s", c.rule)
+		}
+	}
+	return nil
+}
+
+// addresses is a token bucket for each address.
+type addresses struct {
+	rate, burst float64
+	mu          sync.Mutex
+	seen        *table[netip.Prefix, bucket]
+}
+
+type bucket struct {
+	tokens float64
+	last   time.Time // zero: full
+}
+
+func newAddresses(l Limits) *addresses {
+	return &addresses{
+		rate: l.RequestsPerSecond, burst: float64(l.RequestBurst),
+		seen: newTable[netip.Prefix, bucket](l.Tracked),
+	}
+}
+
+// take pays for one request of remote, an "ip:port" as in
+// http.Request.RemoteAddr. Fails with code rate_limited.
+func (a *addresses) take(remote string, now time.Time) error {
+	if a.rate == 0 {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b := a.seen.at(network(remote))
+	if b.last.IsZero() {
+		b.tokens = a.burst
+	} else {
+		b.tokens = min(a.burst, b.tokens+a.rate*now.Sub(b.last).Seconds())
+	}
+	b.last = now
+	if b.tokens < 1 {
+		wait := time.Duration((1 - b.tokens) / a.rate * float64(time.Second))
+		return errs.E(errs.RateLimited, "too many requests from this address").WithRetry(wait)
+	}
+	b.tokens--
+	return nil
+}
+
+// network returns what one client is taken to be: an IPv4 address or the /64
+// of an IPv6 one. What cannot be read shares one bucket.
+func network(remote string) netip.Prefix {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip, bits := ap.Addr().Unmap().WithZone(""), 64
+	if ip.Is4() {
+		bits = 32
+	}
+	p, _ := ip.Prefix(bits) // bits fit the family
+	return p
+}
+
+// accounts counts wrong passwords for each id, whether a user has it or not,
+// so that a lock tells nothing about which ids exist.
+type accounts struct {
+	limits Limits
+	mu     sync.Mutex
+	seen   *table[string, account]
+}
+
+type account struct {
+	failures int       // since the last success
+	inFlight int       // attempts that are being checked now
+	until    time.Time // locked before this time
+	calm     time.Time // the last failure, or the end of the lock that it brought
+}
+
+func newAccounts(l Limits) *accounts {
+	return &accounts{limits: l, seen: newTable[string, account](l.Tracked)}
+}
+
+// begin admits an attempt; every begin without an error is followed by one
+// end. Attempts under way count as failures until they are decided, so that
+// many at once get no more guesses than one after the other. Fails with code
+// rate_limited.
+func (a *accounts) begin(id string, now time.Time) error {
+	if a.limits.LoginFailures == 0 {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	acc := a.seen.at(strings.ToLower(id))
+	if acc.failures > 0 && now.Sub(acc.calm) >= a.limits.LockoutMax {
+		acc.failures, acc.until = 0, time.Time{}
+	}
+	if now.Before(acc.until) {
+		return errs.E(errs.RateLimited, "too many failed sign-ins for this id").WithRetry(acc.until.Sub(now))
+	}
+	if acc.inFlight >= max(1, a.limits.LoginFailures-acc.failures) {
+		return errs.E(errs.RateLimited, "too many sign-ins for this id at once").WithRetry(time.Second)
+	}
+	acc.inFlight++
+	return nil
+}
+
+// outcome of an attempt.
+type outcome int
+
+const (
+	undecided outcome = iota // the server could not tell
+	right
+	wrong
+)
+
+func (a *accounts) end(id string, how outcome, now time.Time) {
+	if a.limits.LoginFailures == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	acc := a.seen.at(strings.ToLower(id))
+	acc.inFlight = max(0, acc.inFlight-1)
+	switch how {
+	case right:
+		acc.failures, acc.until = 0, time.Time{}
+	case wrong:
+		acc.failures++
+		acc.calm = now
+		if over := acc.failures - a.limits.LoginFailures; over >= 0 {
+			acc.until = now.Add(a.lock(over))
+			acc.calm = acc.until
+		}
+	}
+}
+
+// lock returns the length of the lock after over+1 failures too many.
+func (a *accounts) lock(over int) time.Duration {
+	d := a.limits.Lockout
+	for range over {
+		if d >= a.limits.LockoutMax/2 {
+			return a.limits.LockoutMax
+		}
+		d *= 2
+	}
+	return d
+}

@@ -1,0 +1,173 @@
+// Package sqlite keeps users in a SQLite file: the embedded database of a lab
+// on one machine. The file is in WAL mode and each commit is synced, so that
+// an answered sign-up outlives a power cut; several processes may share it.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"chatlab/src/auth"
+	"chatlab/src/errs"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// timeout bounds each call; it is longer than the wait for another writer.
+const timeout = 10 * time.Second
+
+// connections lets readers go on while one writes.
+const connections = 4
+
+// Store is an auth.Store in a file.
+type Store struct {
+	db   *sql.DB
+	path string
+	file fs.FileInfo
+}
+
+var _ auth.Store = (*Store)(nil)
+
+// Open opens the file, which is made (0600) if it is not there, and brings its
+// schema up to date. Fails with code unavailable.
+func Open(ctx context.Context, path string) (*Store, error) {
+	file, err := create(path)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "database file").WithFix("make its folder writable, or set database.path")
+	}
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return nil, away(err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	if err := migrate(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
+	}
+	return &Store{db: db, path: path, file: file}, nil
+}
+
+// create makes the file before SQLite would, with its own permissions.
+func create(path string) (fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	return info, errors.Join(err, f.Close())
+}
+
+func dsn(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	pragmas := url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"},
+		"_txlock": {"immediate"},
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}).String()
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Create adds a user; see auth.Store.
+func (s *Store) Create(ctx context.Context, u auth.User) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err := s.db.ExecContext(ctx, `INSERT INTO users (id, passwd, email, created_at) VALUES (?, ?, ?, ?)`,
+		u.ID, u.Hash, u.Email, u.CreatedAt.UTC().Format(time.RFC3339Nano))
+	var fault *driver.Error
+	if errors.As(err, &fault) && fault.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return errs.Wrap(err, errs.IDTaken, "the id is taken")
+	}
+	return away(err)
+}
+
+// Get returns a user; see auth.Store.
+func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var u auth.User
+	var at string
+	err := s.db.QueryRowContext(ctx, `SELECT id, passwd, email, created_at FROM users WHERE id = ?`, id).
+		Scan(&u.ID, &u.Hash, &u.Email, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.User{}, notFound()
+	}
+	if err != nil {
+		return auth.User{}, away(err)
+	}
+	if u.CreatedAt, err = time.ParseInLocation(time.RFC3339Nano, at, time.UTC); err != nil {
+		return auth.User{}, errs.Wrap(err, errs.Internal, "created_at of a user")
+	}
+	return u, nil
+}
+
+// UpdatePassword replaces a hash; see auth.Store.
+func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	res, err := s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id)
+	if err != nil {
+		return away(err)
+	}
+	if n, err := res.RowsAffected(); err == nil && n == 0 {
+		return notFound()
+	}
+	return nil
+}
+
+// Ping reads the table, and looks that the file is still the one that was
+// opened: SQLite itself would go on with a file that was removed.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var n int
+	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)`).Scan(&n); err != nil {
+		return away(err)
+	}
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return away(err)
+	}
+	if !os.SameFile(now, s.file) {
+		return errs.E(errs.Unavailable, "the database file was replaced").WithFix("restart authd")
+	}
+	return nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return s.db.Close() }
+
+func notFound() error { return errs.E(errs.NotFound, "there is no user with this id") }
+
+func away(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errs.Wrap(err, errs.Unavailable, "the database is away").WithRetry(2 * time.Second)
+}

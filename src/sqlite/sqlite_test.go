@@ -1,0 +1,87 @@
+package sqlite_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"chatlab/src/auth"
+	"chatlab/src/auth/authtest"
+	"chatlab/src/errs"
+	"chatlab/src/sqlite"
+)
+
+func open(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return s
+}
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	authtest.Store(t, func(t *testing.T) authtest.Opener {
+		path := filepath.Join(t.TempDir(), "users?100%.db") // an odd name is a name
+		return func(t *testing.T) auth.Store { return open(t, path) }
+	})
+}
+
+func TestFileIsPrivateAndDurable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.db")
+	s := open(t, path)
+	defer s.Close()
+	if err := s.Create(context.Background(), authtest.User("kim")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", name, info.Mode().Perm())
+		}
+	}
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000"} {
+		if got := s.Pragma(t, pragma); got != want {
+			t.Errorf("%s = %s, want %s", pragma, got, want)
+		}
+	}
+}
+
+func TestPingMissesAFileThatWentAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.db")
+	s := open(t, path)
+	defer s.Close()
+	if err := s.Ping(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(context.Background()); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("file gone: %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(context.Background()); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("file replaced: %v", err)
+	}
+}
+
+func TestOpenSaysWhyItCannot(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage")
+	if err := os.WriteFile(garbage, []byte("this is no database, whatever its name says; it is only text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "no", "such", "folder"), dir, garbage} {
+		if s, err := sqlite.Open(context.Background(), path); !errs.Is(err, errs.Unavailable) {
+			t.Errorf("%s: %v, %v", path, s, err)
+		}
+	}
+}
