@@ -8,22 +8,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 	"chatlab/src/token"
 )
 
-// Categories and data of events.
+// What the service's events say.
 const (
-	SignIn  = "signin"
-	SignUp  = "signup"
-	Success = "success"
-	Fail    = "fail"
+	server  = "auth"
+	signIn  = "signin"
+	signUp  = "signup"
+	success = "success"
+	fail    = "fail"
 )
 
-// Journal is the event log as the service needs it.
-type Journal interface {
-	// Record returns when the event is durable. Fails with code unavailable.
-	Record(ctx context.Context, category, id, data string) error
-	// Ready returns nil when Record can be expected to succeed.
+// Events is the event log as the service needs it: an event.Emitter.
+type Events interface {
+	// Emit returns when the events are durable. Fails with code unavailable.
+	Emit(ctx context.Context, evs ...event.Event) error
+	// Ready returns nil when Emit can be expected to succeed.
 	Ready() error
 }
 
@@ -31,7 +33,7 @@ type Journal interface {
 type Deps struct {
 	Store    Store
 	Ring     *token.Ring
-	Journal  Journal
+	Events   Events
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
@@ -86,22 +88,27 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 func (s *Service) recordable() error {
-	if err := s.Journal.Ready(); err != nil {
+	if err := s.Events.Ready(); err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the event log takes no events").WithRetry(2 * time.Second)
 	}
 	return nil
 }
 
+// record returns when the event is durable. What happened is recorded even if
+// the peer has gone away since.
 func (s *Service) record(ctx context.Context, category, id, data string) error {
-	if err := s.Journal.Record(ctx, category, id, data); err != nil {
+	err := s.Events.Emit(context.WithoutCancel(ctx), event.Event{
+		ID: event.NewID(s.cfg.Now()), Server: server, Category: category, Subject: id, Data: data,
+	})
+	if err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the event log did not take the event").WithRetry(2 * time.Second)
 	}
 	return nil
 }
 
 // SignUp adds a user. Fails with invalid_id, invalid_password, invalid_email,
-// id_taken and unavailable; after an unavailable the user may exist, and a
-// second attempt tells.
+// id_taken and unavailable. When a part goes away in the middle, the user may
+// exist after an unavailable; a second attempt, or signing in, tells.
 func (s *Service) SignUp(ctx context.Context, id, password, email string) error {
 	if err := CheckID(id); err != nil {
 		return err
@@ -112,9 +119,9 @@ func (s *Service) SignUp(ctx context.Context, id, password, email string) error 
 	err := s.create(ctx, id, password, email)
 	switch errs.CodeOf(err) {
 	case "":
-		return s.record(ctx, SignUp, id, Success)
+		return s.record(ctx, signUp, id, success)
 	case errs.InvalidPassword, errs.InvalidEmail, errs.IDTaken:
-		if err := s.record(ctx, SignUp, id, Fail); err != nil {
+		if err := s.record(ctx, signUp, id, fail); err != nil {
 			return err
 		}
 	}
@@ -138,7 +145,8 @@ func (s *Service) create(ctx context.Context, id, password, email string) error 
 	if err := s.hashing(ctx, func() { u.Hash = Hash(password, s.cfg.Params) }); err != nil {
 		return err
 	}
-	return s.Store.Create(ctx, u)
+	// From here on the user may exist: the call is seen through.
+	return s.Store.Create(context.WithoutCancel(ctx), u)
 }
 
 func (s *Service) hashing(ctx context.Context, work func()) error {
@@ -178,12 +186,12 @@ func (s *Service) Login(ctx context.Context, id, password string) (string, error
 	}
 	if !known || how == wrong {
 		how = wrong
-		if err := s.record(ctx, SignIn, user.ID, Fail); err != nil {
+		if err := s.record(ctx, signIn, user.ID, fail); err != nil {
 			return "", err
 		}
 		return "", errs.E(errs.WrongCredentials, "the id or the password is wrong")
 	}
-	if err := s.record(ctx, SignIn, user.ID, Success); err != nil {
+	if err := s.record(ctx, signIn, user.ID, success); err != nil {
 		return "", err
 	}
 	signed, _, err := s.Ring.Issue(user.ID, s.cfg.Now())

@@ -6,7 +6,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -14,16 +13,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // timeout bounds each call; it is longer than the wait for another writer.
 const timeout = 10 * time.Second
@@ -53,21 +48,25 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, db, path); err != nil {
 		_ = db.Close()
 		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
 	}
 	return &Store{db: db, path: path, file: file}, nil
 }
 
-// create makes the file before SQLite would, with its own permissions.
+// create makes the file before SQLite would, with its own permissions. A file
+// that is there is not opened: closing it would drop this process's locks on it
+// (https://www.sqlite.org/howtocorrupt.html, 2.2).
 func create(path string) (fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	info, err := f.Stat()
-	return info, errors.Join(err, f.Close())
+	return os.Stat(path)
 }
 
 func dsn(path string) string {
@@ -79,19 +78,6 @@ func dsn(path string) string {
 		"_txlock": {"immediate"},
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}).String()
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
 }
 
 // Create adds a user; see auth.Store.

@@ -1,0 +1,191 @@
+// Package mariadbtest runs a private MariaDB server for tests: its own data, a
+// unix socket and no network; the system's server is left alone.
+package mariadbtest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"chatlab/src/mariadb"
+)
+
+// patience is how long a server may take to start or stop.
+const patience = 60 * time.Second
+
+// Server is a running mariadbd.
+type Server struct {
+	// Socket is the path of its unix socket.
+	Socket string
+
+	daemon string
+	dir    string
+	log    *bytes.Buffer // read after the process has ended
+	exited chan struct{}
+	pid    int
+	made   atomic.Int64
+}
+
+// Start installs and starts a server, which ends with the test. Without
+// MariaDB on the machine the test fails, or is skipped under -short.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	daemon := find(t, "mariadbd")
+	install := find(t, "mariadb-install-db")
+	// Not t.TempDir: a socket's path has at most 107 bytes.
+	dir, err := os.MkdirTemp("", "mdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := &Server{Socket: filepath.Join(dir, "s"), daemon: daemon, dir: dir}
+	args := append(s.args(), "--auth-root-authentication-method=normal", "--skip-test-db")
+	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
+		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { s.Stop(t) })
+	s.Restart(t)
+	return s
+}
+
+func find(t testing.TB, name string) string {
+	t.Helper()
+	for _, path := range []string{name, "/usr/sbin/" + name, "/usr/libexec/" + name} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	if testing.Short() {
+		t.Skip("install mariadb-server")
+	}
+	t.Fatal("install mariadb-server")
+	return ""
+}
+
+// args are what the installation and the server share.
+func (s *Server) args() []string {
+	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data")}
+	if os.Geteuid() == 0 {
+		args = append(args, "--user=root")
+	}
+	return args
+}
+
+// Stop ends the server in its own time; nothing happens if it is not running.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	if s.exited == nil {
+		return
+	}
+	_ = syscall.Kill(s.pid, syscall.SIGTERM)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		_ = syscall.Kill(s.pid, syscall.SIGKILL)
+		<-s.exited
+		t.Errorf("mariadbd did not stop\n%s", s.log)
+	}
+	s.exited = nil
+}
+
+// Restart starts the server, after Stop or for the first time, and waits until
+// it answers.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	cmd := exec.Command(s.daemon, append(s.args(), "--socket="+s.Socket, "--skip-networking",
+		"--pid-file="+filepath.Join(s.dir, "pid"), "--skip-log-bin", "--innodb-buffer-pool-size=16M",
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M", "--max-connections=50")...)
+	s.log = new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	// The server dies with the thread that started it, so that thread is kept
+	// until then: a killed test leaves nothing behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, exited := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+		close(exited)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	s.pid, s.exited = cmd.Process.Pid, exited
+	s.waitReady(t)
+}
+
+func (s *Server) waitReady(t testing.TB) {
+	t.Helper()
+	db := s.admin(t, "")
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-s.exited:
+			t.Fatalf("mariadbd ended: %v\n%s", err, s.log)
+		case <-ctx.Done():
+			t.Fatalf("mariadbd does not answer: %v", err)
+		}
+	}
+}
+
+// admin connects as root, to one database or to none.
+func (s *Server) admin(t testing.TB, name string) *sql.DB {
+	t.Helper()
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Net, cfg.Addr, cfg.DBName, cfg.Logger = "root", "unix", s.Socket, name, &mysql.NopLogger{}
+	conn, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sql.OpenDB(conn)
+}
+
+// Exec runs statements as root.
+func (s *Server) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	db := s.admin(t, "")
+	defer func() { _ = db.Close() }()
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// NewDatabase makes an empty database, and a user with a password that may use
+// only it, and returns how to open it.
+func (s *Server) NewDatabase(t testing.TB) mariadb.Config {
+	t.Helper()
+	name := fmt.Sprintf("test%d", s.made.Add(1))
+	s.Exec(t, "CREATE DATABASE "+name,
+		"CREATE USER "+name+"@localhost IDENTIFIED BY 'secret of "+name+"'",
+		"GRANT ALL ON "+name+".* TO "+name+"@localhost")
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("secret of "+name+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mariadb.Config{Addresses: []string{s.Socket}, Name: name, User: name, PasswordFile: file}
+}
