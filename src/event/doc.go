@@ -29,5 +29,19 @@
 // says that the first N lines since the pipe or connection was opened are
 // safe: in the spool (the logger to its parent) or in the database (logd to
 // the logger). N never falls and never exceeds what was sent. `ack 0` is the
-// greeting of a logger that has opened its spool.
+// greeting: of a logger that has opened its spool, of a log server that has
+// accepted the logger's certificate.
+//
+// # The relay
+//
+// Over TCP with TLS 1.3, both sides with a certificate of the lab's CA. The
+// logger sends lines of the form 1/; an empty line is a heartbeat and not
+// counted. The log server answers with acknowledgements, repeated as its own
+// heartbeat, and refuses with
+//
+//	error CODE N TEXTLF
+//
+// after which it closes. `bad_event` is about line N alone, the one after the
+// last acknowledged: the logger sets that line aside. With any other code N is
+// 0, and the logger goes to the next address.
 package event
