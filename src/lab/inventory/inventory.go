@@ -79,6 +79,17 @@ func (inv *Inventory) Members(service string) []Node {
 	return out
 }
 
+// Services returns the services that a node carries.
+func (inv *Inventory) Services(n Node) []string {
+	var out []string
+	for _, g := range groups {
+		if slices.Contains(inv.members[g], n.Name) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
 // Port returns a port by the name of its variable without "_port": "auth",
 // "chat", "logd", "healthd", "mongodb", "authd_ops", "chatd_logger_ops"… 0
 // where the inventory has none.

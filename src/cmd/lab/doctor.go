@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/local"
+)
+
+func doctorCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Find what would stop `lab up` on this machine, and how to mend it",
+		Long:  "Exit status 0 when `lab up` can work, 1 when something will stop it.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.knownTarget(); err != nil {
+				return err
+			}
+			state := o.stateDir()
+			inv, err := inventory.Load(o.inventoryPath(state))
+			if err != nil {
+				return err
+			}
+			target, err := local.New(local.Config{State: state, Inventory: inv})
+			if err != nil {
+				return err
+			}
+			findings := target.Doctor(cmd.Context())
+			if o.json {
+				if err := writeJSON(o.env.Stdout, findings); err != nil {
+					return err
+				}
+			} else {
+				o.printFindings(findings)
+			}
+			return verdictOf(findings)
+		},
+	}
+}
+
+func (o *options) printFindings(findings []local.Finding) {
+	for _, f := range findings {
+		fmt.Fprintf(o.env.Stdout, "%-4s  %s\n", f.Result, f.What)
+		if f.Why != "" {
+			fmt.Fprintf(o.env.Stdout, "        why  %s\n", f.Why)
+		}
+		if f.Fix != "" {
+			fmt.Fprintf(o.env.Stdout, "        fix  %s\n", f.Fix)
+		}
+	}
+}
+
+// verdictOf is nil when nothing stops `up`. Code failed.
+func verdictOf(findings []local.Finding) error {
+	bad := 0
+	for _, f := range findings {
+		if f.Result == local.Fail {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return errs.E(errs.Failed, "%d of %d findings stop `lab up`", bad, len(findings))
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/lab/local"
+)
+
+func downCommand(o *options) *cobra.Command {
+	var purge bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Take the lab down; no process and no port is left",
+		Long: "Stops everything in reverse order, kills what does not stop and what a killed\n" +
+			"supervisor has left. Data and secrets stay, unless --purge.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			target, err := o.openDown()
+			if err != nil {
+				return err
+			}
+			if err := target.Down(cmd.Context(), purge, newProgress(o.env.Stdout)); err != nil {
+				return err
+			}
+			fmt.Fprintln(o.env.Stdout, "the lab is down")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "remove data and secrets too")
+	return cmd
+}
+
+// openDown returns the target without its inventory: what is up is known from
+// the state, and a broken inventory must not keep it up.
+func (o *options) openDown() (*local.Target, error) {
+	if err := o.knownTarget(); err != nil {
+		return nil, err
+	}
+	return local.New(local.Config{State: o.stateDir()})
+}

@@ -1,0 +1,73 @@
+// Lab brings a lab up, shows it, proves it and takes it down: section 8 of the
+// design, `lab --help`.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/app"
+	"chatlab/src/errs"
+)
+
+func main() { os.Exit(app.Main("lab", run)) }
+
+func run(ctx context.Context, env *app.Env) error {
+	o := &options{env: env}
+	root := &cobra.Command{
+		Use:   "lab",
+		Short: "Bring a chat lab up, prove that it works, take it down",
+		Example: "  lab up            bring the lab up on this machine and prove it\n" +
+			"  lab status        what runs where\n" +
+			"  lab events -f     follow the event log\n" +
+			"  lab down          take it down; its data stays",
+		Version:           app.Version(),
+		SilenceErrors:     true, // app.Main prints them
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetVersionTemplate("lab {{.Version}}\n")
+	root.SetArgs(env.Args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	o.addTo(root.PersistentFlags())
+	root.AddCommand(verbs(o)...)
+	for _, cmd := range root.Commands() {
+		if cmd.Args == nil {
+			cmd.Args = noArgs
+		}
+	}
+	root.Args = noVerb
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return root.ExecuteContext(ctx)
+}
+
+// verbs are what lab can do.
+func verbs(o *options) []*cobra.Command {
+	return []*cobra.Command{
+		upCommand(o), statusCommand(o), doctorCommand(o), downCommand(o),
+		superviseCommand(o), mongodCommand(o),
+	}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(cmd, errs.E(errs.Usage, "unexpected argument %q", args[0]))
+	}
+	return nil
+}
+
+func noVerb(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(cmd, errs.E(errs.Usage, "unknown verb %q", args[0]))
+	}
+	return nil
+}
+
+func usage(cmd *cobra.Command, err error) error {
+	return errs.E(errs.Usage, "%w", err).WithFix("see `%s --help`", cmd.CommandPath())
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"chatlab/src/app"
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/local"
+)
+
+// options are the flags that every verb takes.
+type options struct {
+	target    string
+	inventory string
+	state     string
+	json      bool
+
+	env *app.Env // streams of the program
+}
+
+func (o *options) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.target, "target", "local", "where the lab is: local (processes of this machine)")
+	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/TARGET)")
+	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/)")
+	flags.BoolVar(&o.json, "json", false, "machine-readable output")
+}
+
+// open returns the lab that the flags name. Fails with code usage.
+func (o *options) open() (*lab.Lab, error) {
+	if err := o.knownTarget(); err != nil {
+		return nil, err
+	}
+	state := o.stateDir()
+	path := o.inventoryPath(state)
+	inv, err := inventory.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	target, err := local.New(local.Config{State: state, Inventory: inv})
+	if err != nil {
+		return nil, err
+	}
+	return &lab.Lab{Inventory: inv, Target: target}, nil
+}
+
+func (o *options) knownTarget() error {
+	if o.target != local.Name {
+		return errs.E(errs.Usage, "unknown target %q", o.target).WithFix("--target local")
+	}
+	return nil
+}
+
+// program returns how this program was called: bin/lab, or its whole path.
+func (o *options) program() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "lab"
+	}
+	if dir, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(dir, exe); err == nil && len(rel) < len(exe) && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return exe
+}
+
+// stateDir is --state, or .lab in the project's folder, or .lab here.
+func (o *options) stateDir() string {
+	switch root := projectDir(); {
+	case o.state != "":
+		return o.state
+	case root != "":
+		return filepath.Join(root, ".lab")
+	}
+	return ".lab"
+}
+
+// inventoryPath is --inventory, or that of the lab that the state holds, or
+// the target's own.
+func (o *options) inventoryPath(state string) string {
+	if o.inventory != "" {
+		return o.inventory
+	}
+	if path := local.Recorded(state); path != "" {
+		return path
+	}
+	return filepath.Join(projectDir(), "ansible", "inventories", o.target)
+}
+
+// projectDir finds the folder with ansible/inventories: the working folder or
+// one above it, or one above the program; "" if there is none.
+func projectDir() string {
+	var from []string
+	if dir, err := os.Getwd(); err == nil {
+		from = append(from, dir)
+	}
+	if exe, err := os.Executable(); err == nil {
+		from = append(from, filepath.Dir(exe))
+	}
+	for _, dir := range from {
+		for {
+			if info, err := os.Stat(filepath.Join(dir, "ansible", "inventories")); err == nil && info.IsDir() {
+				return dir
+			}
+			up := filepath.Dir(dir)
+			if up == dir {
+				break
+			}
+			dir = up
+		}
+	}
+	return ""
+}

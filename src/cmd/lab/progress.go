@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"chatlab/src/errs"
+)
+
+// progress prints a line a step: what, how it ended, how long it took. On a
+// terminal the line is there while the step lasts.
+type progress struct {
+	out  io.Writer
+	live bool
+}
+
+func newProgress(out io.Writer) *progress {
+	f, isFile := out.(*os.File)
+	return &progress{out: out, live: isFile && term.IsTerminal(int(f.Fd()))}
+}
+
+// Step implements [lab.Progress].
+func (p *progress) Step(name string) func(error) {
+	start := time.Now()
+	line := fmt.Sprintf("%-44s ", name)
+	if p.live {
+		fmt.Fprint(p.out, line+"…")
+	}
+	return func(err error) {
+		if p.live {
+			fmt.Fprint(p.out, "\r\x1b[K")
+		}
+		verdict := "ok"
+		if err != nil {
+			verdict = "FAILED"
+		}
+		fmt.Fprintf(p.out, "%s%-6s %5.1fs", line, verdict, time.Since(start).Seconds())
+		if err != nil {
+			fmt.Fprintf(p.out, "  %s", errs.Public(err))
+		}
+		fmt.Fprintln(p.out)
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+)
+
+func statusCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs where, and whether it is ready",
+		Long:  "Asks every service whether it is ready. Exit status 0 when all are, otherwise 1.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := o.open()
+			if err != nil {
+				return err
+			}
+			rows, err := l.Target.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if o.json {
+				err = writeJSON(o.env.Stdout, rows)
+			} else {
+				err = printStatus(o.env.Stdout, rows)
+			}
+			if err != nil {
+				return err
+			}
+			return o.verdict(rows)
+		},
+	}
+}
+
+// verdict is nil when all is ready. Code failed.
+func (o *options) verdict(rows []lab.ServiceStatus) error {
+	down := func(s lab.ServiceStatus) bool { return s.State == lab.Down }
+	bad := slices.IndexFunc(rows, func(s lab.ServiceStatus) bool { return s.State != lab.Ready })
+	switch {
+	case bad < 0:
+		return nil
+	case !slices.ContainsFunc(rows, func(s lab.ServiceStatus) bool { return !down(s) }):
+		return errs.E(errs.Failed, "the lab is down").WithFix("`%s` brings it up", o.command("up"))
+	}
+	return errs.E(errs.Failed, "%s on %s is %s", rows[bad].Service, rows[bad].Node, rows[bad].State).
+		WithFix("`%s` starts what lacks; its log: %s", o.command("up"), rows[bad].Log)
+}
+
+func printStatus(out io.Writer, rows []lab.ServiceStatus) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SERVICE\tNODE\tADDRESS\tSTATE\tPID\tUP\tRESTARTS")
+	for _, r := range rows {
+		pid, since := "-", "-"
+		if r.PID > 0 {
+			pid, since = fmt.Sprint(r.PID), age(time.Since(r.Since))
+		}
+		address := r.Address
+		if address == "" {
+			address = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d", r.Service, r.Node, address, r.State, pid, since, r.Restarts)
+		if r.Reason != "" {
+			fmt.Fprintf(w, "\t%s", r.Reason)
+		}
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}
+
+// age prints a duration as a person would say it.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}
+
+func writeJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

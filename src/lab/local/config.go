@@ -1,0 +1,179 @@
+package local
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/local/supervisor"
+)
+
+// tree is a YAML mapping.
+type tree map[string]any
+
+func (t *Target) configPath(name string, n inventory.Node) string {
+	return t.path("etc", n.Name+"-"+name+".yml")
+}
+
+// configs returns the text of every configuration file by its path.
+func (t *Target) configs() (map[string][]byte, error) {
+	trees := map[string]tree{filepath.Join(t.state, "client.yaml"): t.client()}
+	for _, n := range t.inv.Nodes {
+		for name, make := range map[string]func(inventory.Node) tree{
+			inventory.Logd: t.logd, inventory.Authd: t.authd, inventory.Chatd: t.chatd, inventory.Healthd: t.healthd,
+		} {
+			if !slices.Contains(t.inv.Members(name), n) {
+				continue
+			}
+			trees[t.configPath(name, n)] = make(n)
+			if name == inventory.Authd || name == inventory.Chatd {
+				trees[t.configPath(name+"-logger", n)] = t.logger(name, n)
+			}
+		}
+	}
+	out := map[string][]byte{}
+	for path, tr := range trees {
+		text, err := yaml.Marshal(tr)
+		if err != nil {
+			return nil, errs.E(errs.Failed, "configuration: %w", err)
+		}
+		out[path] = append([]byte("# Written by `lab up` from the inventory; changes are lost.\n"), text...)
+	}
+	return out, nil
+}
+
+// daemonTree has the keys that every daemon takes.
+func (t *Target) daemonTree(name string, n inventory.Node, more tree) tree {
+	more["listen"] = t.inv.Address(name, n)
+	more["ops"] = tree{"listen": t.inv.OpsAddress(name, n)}
+	more["log_level"] = "info"
+	return more
+}
+
+func (t *Target) authd(n inventory.Node) tree {
+	return t.daemonTree(inventory.Authd, n, tree{
+		"database": tree{"driver": "sqlite", "path": t.data(n.Name, "authd", "users.db")},
+		"token":    tree{"key_file": t.secret("jwt.key")},
+		"password": tree{"min_length": t.inv.PasswordMinLength()},
+		"logger":   t.loggerCommand(inventory.Authd, n),
+	})
+}
+
+func (t *Target) chatd(n inventory.Node) tree {
+	return t.daemonTree(inventory.Chatd, n, tree{
+		"node":     n.Name,
+		"data_dir": t.data(n.Name, "chatd"),
+		"token":    tree{"key_file": t.secret("jwt.key")},
+		"logger":   t.loggerCommand(inventory.Chatd, n),
+	})
+}
+
+func (t *Target) loggerCommand(parent string, n inventory.Node) tree {
+	return tree{"command": t.binary("logger"), "config": t.configPath(parent+"-logger", n)}
+}
+
+func (t *Target) logger(parent string, n inventory.Node) tree {
+	return tree{
+		"spool":     tree{"dir": t.data(n.Name, parent+"-logger"), "max_bytes": 256 << 20},
+		"logd":      t.inv.Addresses(inventory.Logd),
+		"tls":       t.tls(n.Name + "-logger"),
+		"ops":       tree{"listen": t.inv.OpsAddress(parent+"_logger", n)},
+		"log_level": "info",
+	}
+}
+
+func (t *Target) logd(n inventory.Node) tree {
+	return t.daemonTree(inventory.Logd, n, tree{
+		"tls":     t.tls(n.Name + "-logd"),
+		"mongodb": tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata"},
+	})
+}
+
+func (t *Target) tls(name string) tree {
+	return tree{"ca": t.secret("ca.pem"), "cert": t.secret(name + ".pem"), "key": t.secret(name + ".key")}
+}
+
+// healthd answers the machines of the lab. On one machine a connection to any
+// loopback address comes from 127.0.0.1 unless its sender binds another one.
+func (t *Target) healthd(n inventory.Node) tree {
+	allow := []string{"127.0.0.1"}
+	for _, node := range t.inv.Nodes {
+		allow = append(allow, node.Private.String())
+	}
+	return t.daemonTree(inventory.Healthd, n, tree{
+		"node":  n.Name,
+		"allow": allow,
+		"services": tree{
+			"auth": t.inv.Addresses(inventory.Authd), "auth_ops": t.inv.OpsAddresses(inventory.Authd),
+			"chat": t.inv.Addresses(inventory.Chatd), "chat_ops": t.inv.OpsAddresses(inventory.Chatd),
+			"logd": t.inv.Addresses(inventory.Logd), "logd_ops": t.inv.OpsAddresses(inventory.Logd),
+		},
+	})
+}
+
+func (t *Target) client() tree {
+	var auth []string
+	for _, a := range t.inv.Addresses(inventory.Authd) {
+		auth = append(auth, "http://"+a)
+	}
+	return tree{"auth": auth, "chat": t.inv.Addresses(inventory.Chatd)}
+}
+
+// plan returns what the supervisor has to run. Its fingerprint changes with
+// the programs, their arguments and their configuration; keys and
+// certificates are followed live and do not count.
+func (t *Target) plan(configs map[string][]byte) (supervisor.Plan, error) {
+	plan := supervisor.Plan{Services: t.services()}
+	sum := sha256.New()
+	if err := json.NewEncoder(sum).Encode(plan); err != nil {
+		return plan, errs.E(errs.Failed, "plan: %w", err)
+	}
+	if err := json.NewEncoder(sum).Encode(configs); err != nil { // maps are written in the order of their keys
+		return plan, errs.E(errs.Failed, "plan: %w", err)
+	}
+	for _, name := range binaries() {
+		fmt.Fprintln(sum, name, buildID(t.binary(name)))
+	}
+	plan.Fingerprint = hex.EncodeToString(sum.Sum(nil)[:16])
+	return plan, nil
+}
+
+// buildID returns what identifies a program: the note that the Go linker
+// writes, or size and time of anything else.
+func buildID(path string) string {
+	if f, err := elf.Open(path); err == nil {
+		defer f.Close()
+		if note := f.Section(".note.go.buildid"); note != nil {
+			if text, err := note.Data(); err == nil {
+				return hex.EncodeToString(text)
+			}
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}
+
+// writeIfChanged replaces a file by another text, complete or not at all.
+func writeIfChanged(path string, text []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

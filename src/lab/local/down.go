@@ -1,0 +1,112 @@
+package local
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/local/supervisor"
+)
+
+// endLimit is how long the supervisor has to end itself and what is left.
+const endLimit = 20 * time.Second
+
+// Down implements [lab.Target].
+func (t *Target) Down(ctx context.Context, purge bool, p lab.Progress) error {
+	if _, err := os.Stat(t.run()); err == nil {
+		lock, err := t.lock()
+		if err != nil {
+			return err
+		}
+		defer lock.Unlock()
+		if err := t.stopAll(ctx, p); err != nil {
+			return err
+		}
+	}
+	if !purge {
+		return nil
+	}
+	return t.purge(p)
+}
+
+func (t *Target) stopAll(ctx context.Context, p lab.Progress) error {
+	if _, alive := supervisor.Alive(t.run()); alive {
+		t.stopServices(ctx, p)
+		done := p.Step("stop the supervisor")
+		err := t.end(ctx)
+		done(err)
+		if err != nil {
+			return err
+		}
+	}
+	return t.clear(p)
+}
+
+// stopServices stops one service after the other, last started first. What
+// does not stop in good order, the supervisor kills; so errors are shown only.
+func (t *Target) stopServices(ctx context.Context, p lab.Progress) {
+	rows, _, err := supervisor.Ask(ctx, t.run(), false)
+	if err != nil {
+		return // it hangs; end kills it
+	}
+	for _, r := range slices.Backward(rows) {
+		if r.State == lab.Down || isChild(r) {
+			continue
+		}
+		done := p.Step("stop " + r.Service + " on " + r.Node)
+		done(supervisor.Do(ctx, t.run(), r.Node, r.Service, lab.Stop))
+	}
+}
+
+// isChild tells a logger's row, which ends with its parent.
+func isChild(s supervisor.Status) bool { return s.Address == "" }
+
+// end ends the supervisor, by SIGKILL if it must be, and all it had started.
+func (t *Target) end(ctx context.Context) error {
+	_ = supervisor.Shutdown(ctx, t.run())
+	limit, cancel := context.WithTimeout(ctx, endLimit)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		pid, alive := supervisor.Alive(t.run())
+		if !alive {
+			_, err := supervisor.KillMarked(t.run())
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			_, err := supervisor.KillMarked(t.run())
+			return err
+		}
+	}
+}
+
+// purge removes what `up` has made, and nothing else that a user may have put
+// beside it.
+func (t *Target) purge(p lab.Progress) error {
+	done := p.Step("remove data and secrets")
+	err := func() error {
+		for _, path := range []string{t.run(), t.secret(""), filepath.Join(t.state, "client.yaml")} {
+			if err := os.RemoveAll(path); err != nil {
+				return errs.E(errs.Failed, "purge: %w", err)
+			}
+		}
+		_ = os.Remove(t.state) // only if it is empty now
+		return nil
+	}()
+	done(err)
+	return err
+}

@@ -1,0 +1,197 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"chatlab/src/app"
+	"chatlab/src/lab/local/supervisor"
+)
+
+// Results of a finding.
+const (
+	OK   = "ok"
+	Warn = "warn" // `up` may work, or not for long
+	Fail = "fail" // `up` will not work
+)
+
+// Finding is one thing that the doctor looked at, as `--json` shows it.
+type Finding struct {
+	Name   string `json:"name"`
+	Result string `json:"result"`
+	What   string `json:"what"`          // what was looked at
+	Why    string `json:"why,omitempty"` // what is wrong with it
+	Fix    string `json:"fix,omitempty"` // the command or change that mends it
+}
+
+// Doctor looks at all that could stop `up` on this machine.
+func (t *Target) Doctor(ctx context.Context) []Finding {
+	out := []Finding{t.system(), t.inventoryFits()}
+	out = append(out, t.stateFolder(), t.disk(), memory(), openFiles())
+	programs := t.programs()
+	t.versions(ctx, programs)
+	out = append(out, programs...)
+	return append(out, t.ports()...)
+}
+
+func (t *Target) system() Finding {
+	f := Finding{Name: "system", What: "operating system " + runtime.GOOS, Result: OK}
+	if runtime.GOOS != "linux" {
+		f.Result, f.Why, f.Fix = Fail, "the local target needs Linux", "use a Linux machine, or `vagrant up`"
+	}
+	return f
+}
+
+func (t *Target) inventoryFits() Finding {
+	f := Finding{Name: "inventory", What: t.inv.Path, Result: OK}
+	if err := t.fits(); err != nil {
+		f.Result, f.Why, f.Fix = Fail, err.Error(), "leave one host in the group, or choose another target"
+	}
+	return f
+}
+
+// stateFolder writes, locks and binds in the folder: some file systems of
+// shared folders can do only the first.
+func (t *Target) stateFolder() Finding {
+	f := Finding{Name: "state", What: "state folder " + t.state, Result: OK}
+	dir, err := os.MkdirTemp(nearest(t.state), ".doctor-*")
+	if err != nil {
+		f.Result, f.Why, f.Fix = Fail, err.Error(), "name a folder that you may write to: --state"
+		return f
+	}
+	defer os.RemoveAll(dir)
+	lock, err := supervisor.TryLock(filepath.Join(dir, "lock"))
+	if err == nil {
+		lock.Unlock()
+		err = supervisor.TrySocket(dir)
+	}
+	if err != nil {
+		f.Result, f.Why, f.Fix = Fail, err.Error(), "put it on a local file system: --state /var/tmp/lab"
+	}
+	return f
+}
+
+// nearest returns the deepest folder of a path that exists.
+func nearest(path string) string {
+	for {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return path
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return path
+		}
+		path = up
+	}
+}
+
+// Room that a lab needs, in MiB.
+const (
+	diskLeast, diskWell = 256, 1024
+	memLeast, memWell   = 256, 768
+	filesLeast, filesOK = 1024, 8192
+)
+
+func (t *Target) disk() Finding {
+	f := Finding{Name: "disk", What: "free space for " + t.state, Result: OK}
+	var st unix.Statfs_t
+	if err := unix.Statfs(nearest(t.state), &st); err != nil {
+		f.Result, f.Why = Warn, err.Error()
+		return f
+	}
+	free := int64(st.Bavail) * int64(st.Bsize) >> 20
+	f.grade(free, diskLeast, diskWell, "MiB", "make room, or name a folder elsewhere: --state")
+	return f
+}
+
+func memory() Finding {
+	f := Finding{Name: "memory", What: "memory available", Result: OK}
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		f.Result, f.Why = Warn, err.Error()
+		return f
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			f.grade(kib>>10, memLeast, memWell, "MiB", "end other programs, or give the machine more memory")
+		}
+	}
+	return f
+}
+
+func openFiles() Finding {
+	f := Finding{Name: "files", What: "open files a process may have", Result: OK}
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		f.Result, f.Why = Warn, err.Error()
+		return f
+	}
+	most := int64(min(lim.Max, 1<<40)) // Go programs raise their soft limit to the hard one
+	f.grade(most, filesLeast, filesOK, "files", "raise the hard limit: `ulimit -Hn 65536` as root, or limits.conf(5)")
+	return f
+}
+
+// grade compares what there is with the least and with a good amount.
+func (f *Finding) grade(have, least, well int64, unit, fix string) {
+	f.What = fmt.Sprintf("%s: %d %s", f.What, have, unit)
+	switch {
+	case have < least:
+		f.Result, f.Why, f.Fix = Fail, fmt.Sprintf("the lab needs at least %d", least), fix
+	case have < well:
+		f.Result, f.Why, f.Fix = Warn, fmt.Sprintf("%d is comfortable", well), fix
+	}
+}
+
+// versions asks each program for its version: all must be one build.
+func (t *Target) versions(ctx context.Context, programs []Finding) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i := range programs {
+		f := &programs[i]
+		if f.Result != OK {
+			continue
+		}
+		wg.Go(func() {
+			out, err := exec.CommandContext(ctx, f.What, "--version").Output()
+			said := strings.TrimSpace(string(out))
+			_, version, _ := strings.Cut(said, " ")
+			switch {
+			case err != nil:
+				f.Result, f.Why, f.Fix = Fail, "it does not run: "+err.Error(), "build it again: `make build`"
+			case version != app.Version():
+				f.Result, f.Why, f.Fix = Fail, fmt.Sprintf("it says %q, this program is %s", said, app.Version()), "build all again: `make build`"
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// labOf returns the state folder of the lab that a process belongs to.
+func labOf(pid int) string {
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return ""
+	}
+	name, _, _ := strings.Cut(supervisor.Mark("/"), "=")
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
+		if dir, ok := strings.CutPrefix(string(kv), name+"="); ok {
+			return filepath.Dir(dir)
+		}
+	}
+	return ""
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,85 @@
+package local
+
+import (
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/local/supervisor"
+)
+
+// fits tells why this target cannot bring up an inventory. Code usage.
+func (t *Target) fits() error {
+	for _, one := range []struct{ service, why string }{
+		{inventory.Authd, "its users are in an SQLite file"},
+		{inventory.Chatd, "its rooms are in one store"},
+		{inventory.MongoDB, "the embedded database has no replicas"},
+	} {
+		if n := len(t.inv.Members(one.service)); n != 1 {
+			return errs.E(errs.Usage, "target local runs one %s, since %s; %s names %d", one.service, one.why, t.inv.Path, n).
+				WithFix("leave one host in group %s, or choose another target", one.service)
+		}
+	}
+	return nil
+}
+
+// services lists the processes of the lab in the order of their start.
+func (t *Target) services() []supervisor.Service {
+	var out []supervisor.Service
+	for _, n := range t.inv.Members(inventory.MongoDB) {
+		out = append(out, t.mongod(n))
+	}
+	for _, n := range t.inv.Members(inventory.Logd) {
+		out = append(out, t.daemon(inventory.Logd, n, inventory.MongoDB))
+	}
+	for _, name := range []string{inventory.Authd, inventory.Chatd} {
+		for _, n := range t.inv.Members(name) {
+			svc := t.daemon(name, n, inventory.Logd)
+			svc.Child = &supervisor.Child{
+				Name: name + "-logger", Executable: t.binary("logger"), Ops: t.inv.OpsAddress(name+"_logger", n),
+			}
+			out = append(out, svc)
+		}
+	}
+	for _, n := range t.inv.Members(inventory.Healthd) {
+		out = append(out, t.daemon(inventory.Healthd, n, inventory.Authd, inventory.Chatd))
+	}
+	return out
+}
+
+func (t *Target) daemon(name string, n inventory.Node, after ...string) supervisor.Service {
+	return supervisor.Service{
+		Node: n.Name, Name: name, Address: t.inv.Address(name, n), Ops: t.inv.OpsAddress(name, n),
+		Argv: []string{t.binary(name), "--config", t.configPath(name, n)},
+		Log:  t.log(n.Name, name), After: after,
+	}
+}
+
+func (t *Target) mongod(n inventory.Node) supervisor.Service {
+	addr := t.inv.Address(inventory.MongoDB, n)
+	return supervisor.Service{
+		Node: n.Name, Name: inventory.MongoDB, Address: addr,
+		Argv: []string{t.binary("lab"), "mongod", "--listen", addr, "--dir", t.data(n.Name, "mongodb")},
+		Log:  t.log(n.Name, inventory.MongoDB),
+	}
+}
+
+// binaries are the programs that the lab runs, and the client.
+func binaries() []string {
+	return []string{"lab", "authd", "chatd", "logd", "logger", "healthd", "client"}
+}
+
+// addresses lists every host:port that the lab binds, with what binds it.
+func (t *Target) addresses() []bound {
+	var out []bound
+	for _, s := range t.services() {
+		out = append(out, bound{s.Address, s.Name, s.Node})
+		if s.Ops != "" {
+			out = append(out, bound{s.Ops, s.Name + "'s ops listener", s.Node})
+		}
+		if s.Child != nil {
+			out = append(out, bound{s.Child.Ops, s.Child.Name + "'s ops listener", s.Node})
+		}
+	}
+	return out
+}
+
+type bound struct{ addr, what, node string }

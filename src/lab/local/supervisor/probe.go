@@ -1,0 +1,82 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"chatlab/src/lab/local/proc"
+)
+
+// probeEvery is how often a service that starts is asked whether it is ready.
+const probeEvery = 15 * time.Millisecond
+
+// prober asks services whether they are ready.
+type prober struct{ web *http.Client }
+
+func newProber() *prober {
+	return &prober{&http.Client{
+		Timeout:   2500 * time.Millisecond, // a service has two seconds to find out
+		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
+	}}
+}
+
+// probe returns "" when the process is ready, otherwise the reason why not.
+func (p *prober) probe(ctx context.Context, svc Service, pid int) string {
+	if svc.Ops == "" {
+		if svc.Address == "" || proc.ListensOn(pid, svc.Address) {
+			return ""
+		}
+		return "does not listen on " + svc.Address + " yet"
+	}
+	return p.readyz(ctx, svc.Ops)
+}
+
+// readyz asks an ops listener.
+func (p *prober) readyz(ctx context.Context, ops string) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/readyz", nil)
+	if err != nil {
+		return err.Error()
+	}
+	res, err := p.web.Do(req)
+	if err != nil {
+		return "no answer at " + req.URL.String()
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(res.Body, 512))
+	if res.StatusCode == http.StatusOK {
+		return ""
+	}
+	reason, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, reason))
+}
+
+// untilReady returns true when the process is ready, false when ctx ends
+// before. said hears each new reason why it is not.
+func (p *prober) untilReady(ctx context.Context, svc Service, pid int, said func(string)) bool {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for last := ""; ; {
+		reason := p.probe(ctx, svc, pid)
+		if reason == "" && svc.Ops != "" && !proc.ListensOn(pid, svc.Ops) {
+			reason = "another process answers at " + svc.Ops
+		}
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case reason == "":
+			return true
+		case reason != last:
+			said(reason)
+			last = reason
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
