@@ -91,7 +91,8 @@ func checkEmail(email string) error {
 		return errs.E(errs.InvalidEmail, "email has more than %d octets", MaxEmail)
 	}
 	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email || a.Name != "" || strings.ContainsFunc(email, control) {
+	bare := err == nil && (a.Address == email || a.String() == "<"+email+">") // the second: "a b"@example.org
+	if !bare || strings.ContainsFunc(email, control) {
 		return errs.E(errs.InvalidEmail, "email is not an address like kim@example.org")
 	}
 	return nil
