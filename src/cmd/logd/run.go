@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"chatlab/src/app"
+	"chatlab/src/logd"
+	"chatlab/src/mongodb"
+	"chatlab/src/mtls"
+)
+
+type config struct {
+	Listen string `mapstructure:"listen" usage:"address for loggers"`
+	Ops    struct {
+		Listen string `mapstructure:"listen" usage:"address of /metrics, /healthz and /readyz"`
+	} `mapstructure:"ops"`
+	LogLevel string         `mapstructure:"log_level" usage:"debug, info, warn or error"`
+	TLS      mtls.Files     `mapstructure:"tls"`
+	MongoDB  mongodb.Config `mapstructure:"mongodb"`
+}
+
+func run(ctx context.Context, env *app.Env) error {
+	cfg := config{Listen: "127.0.0.1:8083", LogLevel: "info"}
+	cfg.Ops.Listen = "127.0.0.1:9083"
+	cfg.MongoDB = mongodb.Config{URI: "mongodb://127.0.0.1:27017/", Database: "chatlab", Collection: "Logdata"}
+	if err := env.Load(&cfg); err != nil {
+		return err
+	}
+	log, err := env.Logger(cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	store, err := mongodb.Open(cfg.MongoDB)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+
+	var server *logd.Server
+	ops, err := app.ListenOps(cfg.Ops.Listen, func(ctx context.Context) error { return server.Ready(ctx) })
+	if err != nil {
+		return err
+	}
+	server, err = logd.Listen(cfg.Listen, cfg.TLS, store, log, ops.Registry)
+	if err != nil {
+		return err
+	}
+	log.Info("logd listens", "addr", server.Addr(), "ops", ops.Addr())
+	var g app.Group
+	g.Add("ops", ops.Serve)
+	g.Add("logd", server.Serve)
+	g.Add("indexes", func(ctx context.Context) error { return keepIndexes(ctx, store, log) })
+	return g.Run(ctx)
+}
+
+// keepIndexes creates the indexes once the database is there. Storing does not
+// wait for them.
+func keepIndexes(ctx context.Context, store *mongodb.Log, log *slog.Logger) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := store.EnsureIndexes(ctx)
+		if err == nil {
+			<-ctx.Done()
+			return nil
+		}
+		log.Debug("indexes not created yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}

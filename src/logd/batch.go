@@ -1,0 +1,148 @@
+package logd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/event"
+)
+
+// Limits of a batch: one more chunk is taken while both are open.
+const (
+	maxBatchEvents = 1000
+	maxBatchBytes  = 4 << 20
+)
+
+// batches stores what the connections hand in until ctx ends. One batch is
+// stored while the next one gathers, so batches grow with the load, and the
+// order of a connection's lines is kept.
+func (s *Server) batches(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-s.queue:
+			s.storeAll(ctx, s.gather(first))
+		}
+	}
+}
+
+func (s *Server) gather(first chunk) []chunk {
+	batch := []chunk{first}
+	events, bytes := len(first.events), first.bytes
+	for events < maxBatchEvents && bytes < maxBatchBytes {
+		select {
+		case ch := <-s.queue:
+			batch = append(batch, ch)
+			events += len(ch.events)
+			bytes += ch.bytes
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// storeAll stores a batch, however long it takes, and tells its connections.
+func (s *Server) storeAll(ctx context.Context, batch []chunk) {
+	var events []event.Event
+	for _, ch := range batch {
+		events = append(events, ch.events...)
+	}
+	refused, ok := s.insert(ctx, events)
+	if !ok {
+		return
+	}
+	base := 0
+	for _, ch := range batch {
+		var why map[int]string
+		for i, text := range refused {
+			if base <= i && i < base+len(ch.events) {
+				if why == nil {
+					why = map[int]string{}
+				}
+				why[i-base] = text
+			}
+		}
+		base += len(ch.events)
+		ch.c.storedChunk(ch, why)
+	}
+}
+
+// insert tries until the store has answered; ok is false when ctx ended first.
+func (s *Server) insert(ctx context.Context, events []event.Event) (refused map[int]string, ok bool) {
+	wait := s.pace.backoffMin
+	for {
+		once, cancel := context.WithTimeout(ctx, s.pace.insert)
+		repeats, err := s.store.Insert(once, events)
+		cancel()
+		var no *Refused
+		if err == nil || errors.As(err, &no) {
+			if no != nil {
+				refused = no.Why
+				s.log.Error("events refused", "error", err)
+			}
+			s.setAway(nil)
+			s.metrics.batch(events, repeats, len(refused))
+			return refused, true
+		}
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		if wait == s.pace.backoffMin {
+			s.log.Error("events cannot be stored; trying on", "error", err)
+		}
+		s.setAway(err)
+		s.metrics.failures.Inc()
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, s.pace.backoffMax)
+	}
+}
+
+// metrics of a server.
+type metrics struct {
+	received, stored, repeats, batches, failures, bad, refused prometheus.Counter
+	connections                                                prometheus.Gauge
+	lag                                                        prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "logd", Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		received: counter("received_total", "Events received."),
+		stored:   counter("stored_total", "Events stored, repeats not counted."),
+		repeats:  counter("repeats_total", "Events that were stored already."),
+		batches:  counter("batches_total", "Batches stored."),
+		failures: counter("failures_total", "Attempts to store a batch that failed."),
+		bad:      counter("bad_lines_total", "Lines that were no events, or events that the database refused."),
+		refused:  counter("refused_connections_total", "Connections without a certificate of the CA."),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logd",
+			Name: "connections", Help: "Loggers connected."}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "chatlab", Subsystem: "logd", Name: "lag_seconds",
+			Help: "From an event's birth (known to the second) to its being stored.", Buckets: []float64{1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400}}),
+	}
+	reg.MustRegister(m.connections, m.lag)
+	return m
+}
+
+func (m *metrics) batch(events []event.Event, repeats, refused int) {
+	m.batches.Inc()
+	m.stored.Add(float64(len(events) - repeats - refused))
+	m.repeats.Add(float64(repeats))
+	m.bad.Add(float64(refused))
+	now := time.Now()
+	for _, e := range events {
+		m.lag.Observe(max(0, now.Sub(e.Time()).Seconds()))
+	}
+}

@@ -1,0 +1,165 @@
+package logd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/errs"
+	"chatlab/src/event"
+	"chatlab/src/mtls"
+)
+
+// Limits of a server.
+const (
+	maxConns    = 64      // connections at a time
+	maxInFlight = 2 << 20 // bytes read of a connection and not acknowledged
+)
+
+// pace holds the server's times, so that tests can shorten them.
+type pace struct {
+	handshake  time.Duration
+	heartbeat  time.Duration // an idle connection is sent its acknowledgement this often
+	silence    time.Duration // a logger that sends nothing for so long is left
+	write      time.Duration // for one write
+	insert     time.Duration // for one batch
+	backoffMin time.Duration // after a batch failed…
+	backoffMax time.Duration // …doubling to this
+}
+
+func defaultPace() pace {
+	return pace{handshake: 5 * time.Second, heartbeat: 3 * time.Second, silence: 10 * time.Second,
+		write: 10 * time.Second, insert: 20 * time.Second, backoffMin: 50 * time.Millisecond, backoffMax: 2 * time.Second}
+}
+
+// Server is the log server.
+type Server struct {
+	store   Store
+	log     *slog.Logger
+	ln      net.Listener
+	tls     *tls.Config
+	queue   chan chunk
+	metrics *metrics
+	pace    pace
+
+	mu    sync.Mutex
+	away  error // why the last batch was not stored, or nil
+	conns int
+}
+
+// Listen binds the server on host:port. Metrics go to reg. Fails with code
+// usage.
+func Listen(addr string, files mtls.Files, store Store, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+	config, err := mtls.Server(files)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "listen: %w", err).WithFix("stop what holds the address, or set listen")
+	}
+	return &Server{store: store, log: log, ln: ln, tls: config, queue: make(chan chunk, maxConns),
+		metrics: newMetrics(reg), pace: defaultPace()}, nil
+}
+
+// Addr returns the address that was bound.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Ready tells why events cannot be stored now (code unavailable), or nil.
+func (s *Server) Ready(ctx context.Context) error {
+	s.mu.Lock()
+	away := s.away
+	s.mu.Unlock()
+	if away != nil {
+		return away
+	}
+	return s.store.Ping(ctx)
+}
+
+func (s *Server) setAway(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = err
+}
+
+// Serve takes connections until ctx ends. What is not acknowledged by then
+// stays with the loggers.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { s.batches(ctx) })
+	closing := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
+	defer closing()
+	for {
+		c, err := s.ln.Accept()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // out of descriptors: others may leave
+			s.log.Error("accept", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		running.Go(func() { s.serve(ctx, c) })
+	}
+}
+
+// enter counts a connection in, where there is room for it.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns >= maxConns {
+		return false
+	}
+	s.conns++
+	s.metrics.connections.Set(float64(s.conns))
+	return true
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns--
+	s.metrics.connections.Set(float64(s.conns))
+}
+
+// serve takes one connection from its handshake to its end.
+func (s *Server) serve(ctx context.Context, raw net.Conn) {
+	defer func() { _ = raw.Close() }()
+	closing := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer closing()
+	tc := tls.Server(raw, s.tls)
+	if err := s.handshake(ctx, tc); err != nil {
+		s.metrics.refused.Inc()
+		s.log.Warn("connection refused", "from", raw.RemoteAddr(), "error", err)
+		return
+	}
+	c := newConn(s, tc)
+	if !s.enter() {
+		c.answer(event.AppendReply(nil, event.Reply{Code: errs.Unavailable, Text: "too many connections"}))
+		return
+	}
+	defer s.leave()
+	s.log.Info("logger connected", "from", raw.RemoteAddr(), "name", tc.ConnectionState().PeerCertificates[0].Subject.CommonName)
+	err := c.run(ctx)
+	s.log.Info("logger left", "from", raw.RemoteAddr(), "lines", c.read, "error", err)
+}
+
+func (s *Server) handshake(ctx context.Context, tc *tls.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, s.pace.handshake)
+	defer cancel()
+	return tc.HandshakeContext(ctx)
+}

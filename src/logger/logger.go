@@ -1,0 +1,162 @@
+package logger
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/errs"
+	"chatlab/src/mtls"
+)
+
+// lastWait is how long a logger whose pipe ended goes on relaying before it
+// leaves the rest in the spool.
+const lastWait = time.Second
+
+// Config is what a logger needs to know.
+type Config struct {
+	Spool struct {
+		Dir      string `mapstructure:"dir" usage:"folder of the spool, one for each logger"`
+		MaxBytes int64  `mapstructure:"max_bytes" usage:"size in bytes at which the spool is full and the pipe blocks (at least 1048576)"`
+	} `mapstructure:"spool"`
+	Logd []string   `mapstructure:"logd" usage:"log servers, host:port, tried in this order (none: events stay in the spool)"`
+	TLS  mtls.Files `mapstructure:"tls"`
+}
+
+// Logger owns a spool.
+type Logger struct {
+	log      *slog.Logger
+	spool    *spool
+	lock     *os.File
+	rejected *aside
+	logd     []string
+	tls      *tls.Config
+	metrics  *metrics
+	pace     pace
+}
+
+// New opens the spool, once no other logger uses it (it waits 10 s), and reads
+// the certificates. Fails with code usage.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (*Logger, error) {
+	if cfg.Spool.Dir == "" {
+		return nil, errs.E(errs.Usage, "spool.dir is not set")
+	}
+	l := &Logger{log: log, logd: cfg.Logd, metrics: newMetrics(), pace: defaultPace()}
+	if len(cfg.Logd) > 0 {
+		var err error
+		if l.tls, err = mtls.Client(cfg.TLS); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(cfg.Spool.Dir, 0o700); err != nil {
+		return nil, errs.E(errs.Usage, "spool: %w", err)
+	}
+	var err error
+	if l.lock, err = lock(ctx, cfg.Spool.Dir); err != nil {
+		return nil, err
+	}
+	l.spool, err = openSpool(cfg.Spool.Dir, cfg.Spool.MaxBytes, log, func(int64) { l.metrics.damaged.Inc() })
+	if err != nil {
+		_ = l.lock.Close()
+		return nil, err
+	}
+	l.rejected = newAside(cfg.Spool.Dir, "rejected")
+	return l, nil
+}
+
+// Run takes lines from in, acknowledges them on out, and relays them, until in
+// ends or ctx does. Then everything read is durable; it goes on relaying for
+// one second at the most while a log server answers, and the rest waits in the
+// spool for the next logger. Fails with code bad_event, after all that, when
+// lines were refused. The spool is closed when it returns: call it once.
+func (l *Logger) Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	defer func() { _ = l.lock.Close() }()
+	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRelay()
+	r := newRelay(l)
+	var relaying sync.WaitGroup
+	var relayErr error
+	intakeCtx, stopIntake := context.WithCancel(ctx)
+	defer stopIntake()
+	relaying.Go(func() {
+		relayErr = r.run(relayCtx)
+		if relayErr != nil {
+			stopIntake() // the spool cannot be read: the next logger looks at it anew
+		}
+	})
+	acks := newAckWriter(out, l.log)
+	refused, err := newIntake(l).run(intakeCtx, in, acks)
+	within(time.Second, acks.done)
+	// Nothing is added any more: relay what is left, as long as it goes.
+	close(r.finish)
+	limit := time.AfterFunc(lastWait, stopRelay)
+	defer limit.Stop()
+	relaying.Wait()
+	if err = errors.Join(err, relayErr, l.spool.close()); err == nil && refused > 0 {
+		err = errs.E(errs.BadEvent, "%d lines were no events: see %s", refused, l.rejected.path)
+	}
+	return err
+}
+
+func within(d time.Duration, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}
+
+// Ready tells why the logger takes no events, or nil.
+func (l *Logger) Ready(context.Context) error {
+	if l.spool.isFull() {
+		return errs.E(errs.Unavailable, "the spool is full")
+	}
+	return nil
+}
+
+// reject reports a line that is no event and sets it aside.
+func (l *Logger) reject(from, why string, line []byte) {
+	l.metrics.rejected.Inc()
+	l.log.Error("line rejected", "from", from, "reason", why, "kept_in", l.rejected.path)
+	if err := l.rejected.keep(fmt.Sprintf("%s: %s", from, why), line[:min(len(line), asideHead)]); err != nil {
+		l.log.Error("the rejected line could not be kept", "error", err)
+	}
+}
+
+// metrics of a logger.
+type metrics struct {
+	received, rejected, relayed, damaged prometheus.Counter
+	connected                            prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "logger", Name: name, Help: help})
+	}
+	return &metrics{
+		received: counter("received_total", "Events taken from the pipe."),
+		rejected: counter("rejected_total", "Lines that were no events, or that a log server refused."),
+		relayed:  counter("relayed_total", "Events that a log server has stored."),
+		damaged:  counter("damaged_total", "Damaged places found in the spool."),
+		connected: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logger",
+			Name: "connected", Help: "1 while connected to a log server."}),
+	}
+}
+
+// Register adds the logger's metrics to a registry.
+func (l *Logger) Register(reg prometheus.Registerer) {
+	gauge := func(name, help string, read func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logger", Name: name, Help: help}, read)
+	}
+	m := l.metrics
+	reg.MustRegister(m.received, m.rejected, m.relayed, m.damaged, m.connected,
+		gauge("spool_bytes", "Bytes on disk.", func() float64 { _, total := l.spool.backlog(); return float64(total) }),
+		gauge("backlog_bytes", "Bytes that no log server has stored yet.", func() float64 { waiting, _ := l.spool.backlog(); return float64(waiting) }))
+}
