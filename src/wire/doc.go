@@ -83,6 +83,9 @@
 //
 // # Refusals
 //
+// A refusal has the form of the mode; before the first line was read, the plain
+// one. [Decode] takes both.
+//
 // Fatal ones close the connection:
 //
 //	bad_token      the first line, or /token, holds no valid token (of this user)

@@ -143,11 +143,17 @@ func HistoryCount(arg string) (int, error) {
 	return min(int(n), MaxHistory), nil
 }
 
-// Decode reads a line of the server, for a client in JSON mode. Keys that it
-// does not know are left out, since a newer server may send them. Fails with
-// bad_request.
+// Decode reads a line of the server, for a client in JSON mode. It takes a
+// refusal in plain form too, which comes before the server knows the mode. Keys
+// that it does not know are left out, since a newer server may send them. Fails
+// with bad_request.
 func Decode(line []byte) (Incoming, error) {
 	var in Incoming
+	if rest, plain := strings.CutPrefix(string(trimSpace(line)), "error: "); plain {
+		code, text, _ := strings.Cut(rest, ": ")
+		in.Refusal = &Refusal{Code: code, Text: text}
+		return in, nil
+	}
 	var kind struct {
 		OK     *bool
 		Seq    *uint64

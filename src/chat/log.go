@@ -1,0 +1,51 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"chatlab/src/wire"
+)
+
+// Draft is a line that is not stored yet.
+type Draft struct {
+	Room, User, Text string // no LF in any of them
+	ID               string // chosen by the sender; "" for none
+}
+
+// Receipt says where a line is stored.
+type Receipt struct {
+	Seq    uint64
+	Repeat bool // it was stored before: the same user sent the same id
+}
+
+// Bounds is the first and the last number of a log that is held. An empty log
+// has First = Last + 1.
+type Bounds struct{ First, Last uint64 }
+
+// Window is how long a log knows a line's id: a repeat within it is dropped.
+const Window = 10 * time.Minute
+
+// Log is the ordered, durable log of all rooms. It numbers lines from 1, in one
+// sequence for all rooms. Every method is safe for many goroutines. All fail
+// with code unavailable when the log cannot serve, and as ctx does.
+type Log interface {
+	// Publish stores a line and returns once it is durable. A line whose user
+	// and id were stored within Window is not stored again. After unavailable,
+	// the line may or may not have been stored: send it again with its id.
+	Publish(ctx context.Context, d Draft) (Receipt, error)
+
+	// Follow calls fn with every line of every room after a number, in order,
+	// each once, as they are stored, in batches of what is there. It returns
+	// when ctx ends or fn fails, with that error.
+	Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error
+
+	// Read returns up to n lines of a room after a number, in order.
+	Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error)
+
+	// Tail returns the last n lines of a room, in order.
+	Tail(ctx context.Context, room string, n int) ([]wire.Message, error)
+
+	// Bounds returns what is held.
+	Bounds(ctx context.Context) (Bounds, error)
+}

@@ -1,0 +1,112 @@
+package chat
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/wire"
+)
+
+// Memory is a Log in memory, for tests.
+type Memory struct {
+	mu    sync.Mutex
+	lines []wire.Message
+	ids   map[string]uint64 // user/id to seq
+	more  chan struct{}     // closed when a line is added
+	down  bool
+}
+
+// NewMemory returns an empty log.
+func NewMemory() *Memory {
+	return &Memory{ids: map[string]uint64{}, more: make(chan struct{})}
+}
+
+// SetDown makes Publish, Read, Tail and Bounds fail with code unavailable, or
+// work again.
+func (m *Memory) SetDown(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+func (m *Memory) check(ctx context.Context) error {
+	if m.down {
+		return errs.E(errs.Unavailable, "the log is away")
+	}
+	return ctx.Err()
+}
+
+// Publish implements [Log].
+func (m *Memory) Publish(ctx context.Context, d Draft) (Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.check(ctx); err != nil {
+		return Receipt{}, err
+	}
+	seq := uint64(len(m.lines)) + 1
+	if d.ID != "" {
+		if old := m.ids[d.User+"/"+d.ID]; old > 0 {
+			return Receipt{Seq: old, Repeat: true}, nil
+		}
+		m.ids[d.User+"/"+d.ID] = seq
+	}
+	m.lines = append(m.lines, wire.Message{
+		Seq: seq, Time: time.Now().UTC(), Room: d.Room, User: d.User, Text: d.Text, ID: d.ID,
+	})
+	close(m.more)
+	m.more = make(chan struct{})
+	return Receipt{Seq: seq}, nil
+}
+
+// Follow implements [Log].
+func (m *Memory) Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error {
+	for {
+		m.mu.Lock()
+		var batch []wire.Message
+		if after < uint64(len(m.lines)) {
+			batch = m.lines[after:]
+		}
+		more := m.more
+		m.mu.Unlock()
+		if len(batch) > 0 {
+			if err := fn(batch); err != nil {
+				return err
+			}
+			after += uint64(len(batch))
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-more:
+		}
+	}
+}
+
+// Read implements [Log].
+func (m *Memory) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []wire.Message
+	for i := after; i < uint64(len(m.lines)) && len(out) < n; i++ {
+		if m.lines[i].Room == room {
+			out = append(out, m.lines[i])
+		}
+	}
+	return out, m.check(ctx)
+}
+
+// Tail implements [Log].
+func (m *Memory) Tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
+	all, err := m.Read(ctx, room, 0, 1<<30)
+	return all[max(0, len(all)-n):], err
+}
+
+// Bounds implements [Log].
+func (m *Memory) Bounds(ctx context.Context) (Bounds, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Bounds{First: 1, Last: uint64(len(m.lines))}, m.check(ctx)
+}

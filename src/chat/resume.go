@@ -1,0 +1,93 @@
+package chat
+
+import (
+	"context"
+
+	"chatlab/src/errs"
+	"chatlab/src/wire"
+)
+
+// page is how many lines are read from the log at once.
+const page = 256
+
+// resume puts the connection into a room and first sends what the log holds
+// after a number. Lines up to where the room takes over come from the log, those
+// after it from the room: none is missing and none comes twice.
+func (c *session) resume(ctx context.Context, room string, after uint64) error {
+	bounds, err := c.server.log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if after > bounds.Last {
+		after = bounds.Last // of another log: what it said then is not here
+	}
+	if after+1 < bounds.First {
+		after = bounds.First - 1
+	}
+	if err := c.server.hub.reach(ctx, after); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "the server is behind its log, try again later")
+	}
+	c.server.stats.resumes.Inc()
+	if err := c.writer.acquire(ctx); err != nil {
+		return err
+	}
+	if err := c.replay(room, after); err != nil {
+		c.writer.release()
+		return err
+	}
+	c.writer.release()
+	return nil
+}
+
+// replay greets, sends the history, and attaches. The session owns the writer.
+func (c *session) replay(room string, after uint64) error {
+	if err := c.writer.put(c.welcome(room, after)); err != nil {
+		return err
+	}
+	// While whole pages are missing the room must not wait for this reader.
+	for full := true; full; {
+		var err error
+		if after, full, err = c.replayPage(room, after, 0); err != nil {
+			return err
+		}
+	}
+	upTo := c.server.hub.attach(&c.member, room)
+	for after < upTo {
+		var full bool
+		var err error
+		if after, full, err = c.replayPage(room, after, upTo); err != nil {
+			c.server.hub.detach(&c.member)
+			return err
+		}
+		if !full {
+			break
+		}
+	}
+	return nil
+}
+
+// replayPage sends the lines of a page that are not beyond upTo (0: all), and
+// returns the last one's number, and whether there may be more.
+func (c *session) replayPage(room string, after, upTo uint64) (uint64, bool, error) {
+	ctx, cancel := c.patience()
+	defer cancel()
+	lines, err := c.server.log.Read(ctx, room, after, page)
+	if err != nil {
+		return after, false, errs.Wrap(err, errs.Unavailable, "the history cannot be read, try again later")
+	}
+	full := len(lines) == page
+	var out []byte
+	for _, m := range lines {
+		if upTo > 0 && m.Seq > upTo {
+			full = false
+			break
+		}
+		after = m.Seq
+		if c.plain {
+			out = wire.AppendPlain(out, m)
+		} else {
+			out = wire.AppendMessage(out, m)
+		}
+	}
+	return after, full, c.writer.put(out)
+}

@@ -1,0 +1,195 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/errs"
+	"chatlab/src/token"
+)
+
+// Options is what a Server is made of.
+type Options struct {
+	Listen  string // host:port; port 0 takes a free one
+	Log     Log
+	Tokens  *token.Ring
+	Limits  Limits
+	Metrics prometheus.Registerer
+	Logger  *slog.Logger
+}
+
+// Server is the chat server.
+type Server struct {
+	log    Log
+	tokens *token.Ring
+	limits Limits
+	logger *slog.Logger
+	ln     *net.TCPListener
+	hub    *hub
+	stats  *Metrics
+	rates  *rates
+	doors  *doors
+
+	mu       sync.Mutex
+	open     map[*session]struct{}
+	stopping bool
+	sessions sync.WaitGroup
+}
+
+// Time limits of a stop.
+const (
+	settleTimeout = time.Second            // for the session's own lines to come back
+	refuseTimeout = 500 * time.Millisecond // for a peer to take the last line
+	lingerBytes   = 16 << 20               // read and dropped meanwhile
+	keepAlive     = 30 * time.Second       // of silent peers, three probes
+)
+
+// New binds the listener. Fails with code usage.
+func New(o Options) (*Server, error) {
+	if err := o.Limits.Check(); err != nil {
+		return nil, err
+	}
+	cfg := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 2, Count: 3}}
+	ln, err := cfg.Listen(context.Background(), "tcp", o.Listen)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "chat listener: %w", err).WithFix("stop what holds the address, or set listen")
+	}
+	stats := NewMetrics(o.Metrics)
+	return &Server{
+		log: o.Log, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
+		ln: ln.(*net.TCPListener), hub: newHub(o.Log, stats), stats: stats,
+		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
+		open: map[*session]struct{}{},
+	}, nil
+}
+
+// Addr returns the address that was bound.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Ready tells why lines cannot be passed on now, or nil.
+func (s *Server) Ready() error {
+	if !s.hub.following() {
+		return errs.E(errs.Unavailable, "the log is not followed yet")
+	}
+	return nil
+}
+
+// Serve takes connections until ctx ends; then every session gets the code
+// shutdown, and Serve waits for all of them.
+func (s *Server) Serve(ctx context.Context) error {
+	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
+	started, hubEnd := make(chan struct{}), make(chan error, 1)
+	go func() { hubEnd <- s.hub.follow(hubCtx, started) }()
+	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
+	defer stop()
+
+	var err error
+	select {
+	case <-started:
+		err = s.accept(ctx, hubEnd)
+	case <-ctx.Done():
+	}
+	_ = s.ln.Close()
+	s.stop()
+	s.sessions.Wait()
+	stopHub()
+	if err == nil {
+		err = <-hubEnd
+	}
+	s.hub.tasks.Wait()
+	return err
+}
+
+// accept runs the accept loop, and ends it when the hub ends.
+func (s *Server) accept(ctx context.Context, hubEnd chan error) error {
+	failed := make(chan error, 1)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case err := <-hubEnd:
+			failed <- err
+			_ = s.ln.Close()
+		case <-done:
+		}
+	}()
+	for wait := time.Millisecond; ; {
+		conn, err := s.ln.AcceptTCP()
+		switch {
+		case err == nil:
+			wait = time.Millisecond
+			s.start(conn)
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return <-failed
+		default: // no file descriptors, mostly: the connections at hand go on
+			s.logger.Warn("accept failed", "err", err)
+			select {
+			case <-time.After(wait):
+				wait = min(2*wait, time.Second)
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// start gives a connection its session and goroutine.
+func (s *Server) start(conn *net.TCPConn) {
+	c, err := newSession(s, conn)
+	if err != nil {
+		_ = conn.Close()
+		return
+	}
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		_ = conn.Close()
+		return
+	}
+	s.open[c] = struct{}{}
+	s.sessions.Add(1)
+	s.mu.Unlock()
+	s.stats.connections.Inc()
+	go func() {
+		defer s.sessions.Done()
+		c.serve()
+		s.stats.connections.Dec()
+		s.mu.Lock()
+		delete(s.open, c)
+		s.mu.Unlock()
+	}()
+}
+
+// stop makes every session end with the code shutdown.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	for c := range s.open {
+		c.stop()
+	}
+}
+
+// closeGently closes a connection so that the peer can read what was written
+// last: what it still sends is read and dropped for a moment, since closing
+// with unread input would reset the connection.
+func closeGently(conn *net.TCPConn) {
+	_ = conn.CloseWrite()
+	_ = conn.SetReadDeadline(time.Now().Add(refuseTimeout))
+	var sink [4096]byte
+	for n := 0; n < lingerBytes; {
+		k, err := conn.Read(sink[:])
+		if n += k; err != nil && !errors.Is(err, io.ErrNoProgress) {
+			break
+		}
+	}
+	_ = conn.Close()
+}

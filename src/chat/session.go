@@ -1,0 +1,291 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/token"
+	"chatlab/src/wire"
+)
+
+// session is one connection, from its first line to its end. Its goroutine
+// reads, and parks in the read while nothing comes: what it holds meanwhile is
+// all that an idle connection costs.
+type session struct {
+	server *Server
+	conn   *net.TCPConn
+	writer *writer
+	reader *wire.Reader
+	member member
+	addr   string
+	ends   time.Time // of the token
+	said   uint64    // number of the last line it stored
+	plain  bool      // so until the first line says otherwise
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+func newSession(s *Server, conn *net.TCPConn) (*session, error) {
+	w, err := newWriter(conn, s.stats, &s.hub.tasks)
+	if err != nil {
+		return nil, err
+	}
+	c := &session{server: s, conn: conn, writer: w, plain: true}
+	c.reader = wire.NewReader(c, wire.MaxLine)
+	w.slow = func() []byte {
+		return c.refusal(errs.E(errs.SlowConsumer, "you read too slowly; connect again and resume"), "")
+	}
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		c.addr = a.AddrPort().Addr().Unmap().String()
+	}
+	return c, nil
+}
+
+// Read implements [wire.Source].
+func (c *session) Read(p []byte) (int, error) { return c.conn.Read(p) }
+
+// SetReadDeadline implements [wire.Source]. A stopped session reads no more.
+func (c *session) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		t = time.Unix(1, 0)
+	}
+	return c.conn.SetReadDeadline(t)
+}
+
+// stop ends the session with the code shutdown, from another goroutine.
+func (c *session) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	_ = c.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (c *session) isStopped() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stopped
+}
+
+// errQuit ends a session without a refusal.
+var errQuit = errors.New("quit")
+
+func (c *session) serve() {
+	err := c.server.doors.enter(c.addr)
+	if err == nil {
+		defer c.server.doors.leave(c.addr)
+		if err = c.begin(); err == nil {
+			c.server.stats.sessions.Inc()
+			err = c.lines()
+			c.settle()
+			c.server.hub.detach(&c.member)
+			c.server.stats.sessions.Dec()
+		}
+	}
+	c.end(err)
+}
+
+// settle waits a moment for the last line that the session stored to come back,
+// so that `printf 'TOKEN\nhello\n' | nc` and a client that is told of a shutdown
+// see it.
+func (c *session) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	if c.server.hub.reach(ctx, c.said) == nil {
+		c.writer.flush()
+	}
+}
+
+// end tells the peer why, unless it is gone, and closes.
+func (c *session) end(err error) {
+	var last []byte
+	if errs.CodeOf(err) != errs.Internal {
+		c.server.stats.refused(errs.CodeOf(err))
+		last = c.refusal(err, "")
+	}
+	c.writer.finish(last)
+	if errors.Is(err, io.EOF) {
+		_ = c.conn.Close()
+		return
+	}
+	closeGently(c.conn)
+}
+
+// why turns a failed read into the reason for the session's end.
+func (c *session) why(err error) error {
+	if !errs.Is(err, errs.Timeout) {
+		return err
+	}
+	if c.isStopped() {
+		return errs.E(errs.Shutdown, "the server is stopping; connect again")
+	}
+	if !c.ends.IsZero() && !time.Now().Before(c.ends) {
+		return errs.E(errs.TokenExpired, "your token has expired; sign in again")
+	}
+	return err
+}
+
+// begin reads the first line, authorises, and puts the connection into its
+// room. Every failure is the session's end.
+func (c *session) begin() error {
+	wait := c.server.limits.FirstLine
+	line, err := c.reader.Next(time.Now().Add(wait), wait)
+	if err != nil {
+		return c.why(err)
+	}
+	hello, err := wire.ParseHello(line)
+	c.plain = len(line) == 0 || line[0] != '{'
+	if err != nil {
+		return err
+	}
+	claims, err := c.verify(hello.Token)
+	if err != nil {
+		return err
+	}
+	c.ends = claims.Expires()
+	c.member = member{user: claims.User, w: c.writer, mode: modeJSON}
+	if c.plain {
+		c.member.mode = modePlain
+	}
+	ctx, cancel := c.patience()
+	defer cancel()
+	if hello.Resume != nil {
+		return c.resume(ctx, hello.Room, *hello.Resume)
+	}
+	return c.enter(ctx, hello.Room, func(seq uint64) []byte { return c.welcome(hello.Room, seq) })
+}
+
+// verify checks a token for this server: an ended one is refused without leeway.
+func (c *session) verify(raw string) (token.Claims, error) {
+	now := time.Now()
+	claims, err := c.server.tokens.Verify(raw, now)
+	if err == nil && !wire.ValidUser(claims.User) {
+		err = errs.E(errs.BadToken, "the token is not valid")
+	}
+	if err == nil && !now.Before(claims.Expires()) {
+		err = errs.E(errs.TokenExpired, "the token has expired")
+	}
+	return claims, err
+}
+
+// patience bounds one use of the log.
+func (c *session) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), c.server.limits.Publish)
+}
+
+// enter puts the connection into a room, from now on. greet makes the answer
+// from the number after which the room is shown.
+func (c *session) enter(ctx context.Context, room string, greet func(seq uint64) []byte) error {
+	if err := c.writer.acquire(ctx); err != nil {
+		return err
+	}
+	seq := c.server.hub.attach(&c.member, room)
+	err := c.writer.put(greet(seq))
+	if err != nil {
+		c.server.hub.detach(&c.member)
+		return err
+	}
+	c.writer.release()
+	return nil
+}
+
+func (c *session) welcome(room string, seq uint64) []byte {
+	if c.plain {
+		return []byte(wire.Connected)
+	}
+	return wire.AppendJSON(nil, wire.Welcome{OK: true, User: c.member.user, Room: room, Seq: seq})
+}
+
+// lines serves the client's lines until the session ends.
+func (c *session) lines() error {
+	for {
+		line, err := c.reader.Next(c.ends, c.server.limits.HalfLine)
+		switch {
+		case errs.Is(err, errs.TooLong):
+			c.refuse(err, "")
+			continue
+		case err != nil:
+			return c.why(err)
+		}
+		// The deadline is looked at only where the session waits, and one that
+		// always has a line at hand never does.
+		if c.isStopped() || !time.Now().Before(c.ends) {
+			return c.why(errs.E(errs.Timeout, "the session has ended"))
+		}
+		c.server.stats.bytesIn.Add(float64(len(line)))
+		if err := c.line(line); err != nil {
+			return err
+		}
+	}
+}
+
+// line serves one line. Its error is the session's end.
+func (c *session) line(raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var l wire.Line
+	var err error
+	if c.plain {
+		l, err = wire.ParsePlain(raw)
+	} else {
+		l, err = wire.ParseLine(raw)
+	}
+	if limited := c.server.rates.take(c.member.user, time.Now()); limited != nil {
+		err = limited
+	}
+	switch {
+	case err != nil:
+		c.refuse(err, l.ID)
+	case l.Cmd != "":
+		return c.command(l.Cmd)
+	case l.Text != "":
+		c.say(l)
+	}
+	return nil
+}
+
+// say stores a line. It comes back through the room; only a repeat does not.
+func (c *session) say(l wire.Line) {
+	ctx, cancel := c.patience()
+	defer cancel()
+	receipt, err := c.server.log.Publish(ctx, Draft{Room: c.member.room.name, User: c.member.user, Text: l.Text, ID: l.ID})
+	switch {
+	case err != nil:
+		if !errs.Is(err, errs.Unavailable) {
+			c.server.logger.Error("a line was not stored", "err", err)
+			err = errs.Wrap(err, errs.Unavailable, "the line was not stored, try again later")
+		}
+		c.refuse(err, l.ID)
+	case receipt.Repeat:
+		c.server.stats.repeats.Inc()
+		c.send(wire.Stored{ID: l.ID, Seq: receipt.Seq})
+	default:
+		c.said = receipt.Seq
+		c.server.stats.linesIn.Inc()
+	}
+}
+
+// refuse refuses one line.
+func (c *session) refuse(err error, id string) {
+	c.server.stats.refused(errs.CodeOf(err))
+	c.writer.send(c.refusal(err, id))
+}
+
+func (c *session) refusal(err error, id string) []byte {
+	r := wire.NewRefusal(err, id)
+	if c.plain {
+		return wire.AppendPlainRefusal(nil, r)
+	}
+	return wire.AppendJSON(nil, r)
+}
+
+// send sends a line of JSON mode.
+func (c *session) send(v any) { c.writer.send(wire.AppendJSON(nil, v)) }

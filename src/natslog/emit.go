@@ -1,0 +1,159 @@
+package natslog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"chatlab/src/errs"
+	"chatlab/src/event"
+	"chatlab/src/wire"
+)
+
+// Events takes events; Emit returns once they are durable.
+type Events interface {
+	Emit(ctx context.Context, evs ...event.Event) error
+}
+
+const (
+	emitBatch  = 256
+	emitWait   = 5 * time.Second        // of one pull, for the first line
+	emitAgain  = 200 * time.Millisecond // after a failure
+	ackWait    = 30 * time.Second       // then another chatd gets the line
+	ackTimeout = 2 * time.Second
+)
+
+// Emit emits the event of every line, in batches of what is there, until ctx
+// ends. A line is acknowledged once its event is durable; while that fails, it
+// is tried again and the backlog grows. It also trims the log.
+func (l *Log) Emit(ctx context.Context, to Events) error {
+	l.emits.Store(true)
+	defer l.emits.Store(false)
+	var watching sync.WaitGroup
+	watching.Go(func() { l.watch(ctx) })
+	defer watching.Wait()
+	for ctx.Err() == nil {
+		pull, err := l.events.Fetch(emitBatch, jetstream.FetchMaxWait(emitWait))
+		if err == nil {
+			l.emitAll(ctx, to, pull.Messages())
+			err = pull.Error()
+		}
+		if err != nil && !quiet(err) && ctx.Err() == nil {
+			l.logger.Warn("events of the chat log cannot be read", "err", err)
+			wait(ctx, emitAgain)
+		}
+	}
+	return nil
+}
+
+// quiet tells whether an error says no more than that there was nothing.
+func quiet(err error) bool {
+	return errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// emitAll emits what a pull brings, as it comes. When ctx ends, what was not
+// acknowledged comes again later.
+func (l *Log) emitAll(ctx context.Context, to Events, in <-chan jetstream.Msg) {
+	batch := make([]jetstream.Msg, 0, emitBatch)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case msg, open := <-in:
+			if !open {
+				return
+			}
+			batch = append(batch[:0], msg)
+		}
+		for more := true; more; {
+			select {
+			case msg, open := <-in:
+				if more = open; open {
+					batch = append(batch, msg)
+				}
+			default:
+				more = false
+			}
+		}
+		l.emit(ctx, to, batch)
+	}
+}
+
+// emit emits a batch until it is durable or ctx ends.
+func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
+	evs := make([]event.Event, 0, len(batch))
+	for _, msg := range batch {
+		ev, err := eventOf(msg)
+		if err != nil {
+			l.logger.Error("a line of the chat log has no place in it", "err", err)
+			continue
+		}
+		evs = append(evs, ev)
+	}
+	for failed := false; ; failed = true {
+		err := to.Emit(ctx, evs...)
+		switch {
+		case err == nil:
+			l.acknowledge(batch)
+			return
+		case errs.Is(err, errs.BadEvent) && len(batch) > 1:
+			for i := range batch {
+				l.emit(ctx, to, batch[i:i+1])
+			}
+			return
+		case errs.Is(err, errs.BadEvent):
+			l.logger.Error("a line cannot be an event and is left out of the event log", "err", err, "event", evs)
+			l.acknowledge(batch)
+			return
+		case ctx.Err() != nil:
+			return
+		}
+		if !failed {
+			l.logger.Warn("events are not taken, trying again", "err", err)
+		}
+		for _, msg := range batch {
+			_ = msg.InProgress() // nobody else shall have it meanwhile
+		}
+		wait(ctx, emitAgain)
+	}
+}
+
+func (l *Log) acknowledge(batch []jetstream.Msg) {
+	for _, msg := range batch {
+		if err := msg.Ack(); err != nil {
+			l.logger.Debug("an event's acknowledgement was not sent, it will come again", "err", err)
+			continue
+		}
+		l.emitted.Inc()
+	}
+}
+
+// eventOf makes the event of a line. Its id has the seconds of the line's time
+// and the line's number, so that a repeat has the same.
+func eventOf(msg jetstream.Msg) (event.Event, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return event.Event{}, err
+	}
+	return lineEvent(decode(msg.Subject(), msg.Data(), meta.Sequence.Stream, meta.Timestamp)), nil
+}
+
+func lineEvent(m wire.Message) event.Event {
+	var id event.ID
+	binary.BigEndian.PutUint32(id[:4], uint32(m.Time.Unix()))
+	binary.BigEndian.PutUint64(id[4:], m.Seq)
+	return event.Event{ID: id, Server: "chat", Category: "chat", Subject: m.User, Data: m.Text}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,233 @@
+// Package natslog is the chat log on JetStream: a NATS server embedded in the
+// process, one stream, a subject chat.ROOM a room.
+//
+// # Durability
+//
+// The stream has one replica on files. A line is written to its file before it
+// is acknowledged, so a kill -9 of the process loses nothing that was; files
+// are synced to the disk every [Options.Sync], so a power cut loses at most
+// that, unless SyncAlways is set. The server listens nowhere: the connection is
+// a pipe in the process.
+//
+// # Events
+//
+// Every line is also an event for the event log. The durable consumer "events",
+// shared by all chatd of a cluster, hands lines out and is acknowledged once
+// the emitter has them, so a killed chatd loses none. An event that is emitted
+// twice has the same id both times.
+//
+// # Retention
+//
+// Lines older than [Options.MaxAge] and beyond [Options.MaxBytes] are dropped,
+// but never one whose event is not emitted: this package trims the stream
+// itself, since the stream's own limits would not wait. When more than
+// [Options.MaxBacklog] events wait, Publish refuses with unavailable instead.
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/chat"
+	"chatlab/src/errs"
+)
+
+// Names in JetStream.
+const (
+	streamName   = "chat"
+	subjects     = "chat.*"
+	prefix       = "chat."
+	consumerName = "events"
+)
+
+// Options says where the log is and how much it keeps.
+type Options struct {
+	Dir        string        // JetStream's files
+	Node       string        // unique name of this server
+	Sync       time.Duration // how often files are synced to the disk
+	SyncAlways bool          // sync before each acknowledgement
+	MaxAge     time.Duration // how long lines are kept
+	MaxBytes   int64         // how many bytes of lines are kept
+	MaxBacklog int64         // lines whose event may wait before new ones are refused
+	Logger     *slog.Logger
+	Metrics    prometheus.Registerer
+}
+
+// Log is a [chat.Log] on JetStream.
+type Log struct {
+	opts    Options
+	logger  *slog.Logger
+	server  *server.Server
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	push    nats.JetStreamContext // its ordered push consumer costs least
+	stream  jetstream.Stream
+	events  jetstream.Consumer
+	backlog atomic.Int64 // lines whose event is not emitted, as last seen
+	emits   atomic.Bool  // Emit runs
+
+	closing   sync.Once
+	closed    chan struct{}
+	published prometheus.Counter
+	emitted   prometheus.Counter
+}
+
+const startTimeout = 30 * time.Second
+
+// Open starts the server, and makes or finds the stream and its consumer. Fails
+// with code unavailable, and with usage when the folder cannot be used.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
+	}
+	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{})}
+	l.metrics(o.Metrics)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := l.start(ctx); err != nil {
+		l.Close()
+		return nil, errs.Wrap(err, errs.Unavailable, "the chat log in %s does not start", o.Dir)
+	}
+	return l, nil
+}
+
+func (l *Log) metrics(reg prometheus.Registerer) {
+	l.published = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "chatlog",
+		Name: "published_total", Help: "Lines stored, without repeats."})
+	l.emitted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "chatlog",
+		Name: "emitted_total", Help: "Lines whose event the logger has."})
+	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "chatlog",
+		Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
+		func() float64 { return float64(l.backlog.Load()) })
+	reg.MustRegister(l.published, l.emitted, backlog)
+}
+
+func (l *Log) start(ctx context.Context) error {
+	var err error
+	l.server, err = server.NewServer(&server.Options{
+		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: true,
+		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
+		SyncInterval: l.opts.Sync, SyncAlways: l.opts.SyncAlways,
+		MaxPayload: maxPayload,
+	})
+	if err != nil {
+		return err
+	}
+	l.server.SetLoggerV2(serverLog{l.logger}, false, false, false)
+	l.server.Start()
+	deadline, _ := ctx.Deadline()
+	if !l.server.ReadyForConnections(time.Until(deadline)) {
+		return errors.New("the embedded server is not ready in time")
+	}
+	l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.Name(l.opts.Node), nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Debug("nats", "err", err) }))
+	if err != nil {
+		return err
+	}
+	if l.js, err = jetstream.New(l.conn, jetstream.WithPublishAsyncMaxPending(maxPending),
+		jetstream.WithPublishAsyncTimeout(publishTimeout)); err != nil {
+		return err
+	}
+	if l.push, err = l.conn.JetStream(); err != nil {
+		return err
+	}
+	return l.declare(ctx)
+}
+
+// declare makes the stream and the events consumer what they have to be.
+func (l *Log) declare(ctx context.Context) error {
+	var err error
+	l.stream, err = l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: 1,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Duplicates: chat.Window,
+		AllowDirect: true, MaxMsgSize: maxPayload,
+	})
+	if err != nil {
+		return fmt.Errorf("stream: %w", err)
+	}
+	l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+		DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
+	})
+	if err != nil {
+		return fmt.Errorf("events consumer: %w", err)
+	}
+	return l.look(ctx)
+}
+
+// Close stops the server. Lines that were acknowledged are in its files.
+func (l *Log) Close() {
+	l.closing.Do(func() {
+		close(l.closed)
+		if l.conn != nil {
+			l.conn.Close()
+		}
+		if l.server != nil {
+			l.server.Shutdown()
+			l.server.WaitForShutdown()
+		}
+	})
+}
+
+// Ready tells why lines cannot be stored or their events not be emitted, or nil.
+func (l *Log) Ready(ctx context.Context) error {
+	if _, err := l.Bounds(ctx); err != nil {
+		return err
+	}
+	if !l.emits.Load() {
+		return errs.E(errs.Unavailable, "the chat log's events are not followed")
+	}
+	return l.full()
+}
+
+// full refuses new lines while too many events wait.
+func (l *Log) full() error {
+	if l.backlog.Load() < l.opts.MaxBacklog {
+		return nil
+	}
+	return errs.E(errs.Unavailable, "the event log is behind, no line is taken").
+		WithRetry(time.Second).WithFix("see the logger and logd")
+}
+
+// Bounds implements [chat.Log].
+func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return chat.Bounds{}, l.away(ctx, err)
+	}
+	b := chat.Bounds{First: info.State.FirstSeq, Last: info.State.LastSeq}
+	if info.State.Msgs == 0 {
+		b.First = b.Last + 1
+	}
+	return b, nil
+}
+
+// away hides a fault of JetStream from peers, and leaves the caller's own end.
+func (l *Log) away(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return errs.Wrap(err, errs.Unavailable, "the chat log is away, try again later")
+}
+
+// serverLog gives the embedded server's log to slog; what it only notes is of
+// no interest here.
+type serverLog struct{ to *slog.Logger }
+
+func (s serverLog) Noticef(format string, v ...any) { s.to.Debug("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Warnf(format string, v ...any)   { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Errorf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Fatalf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Debugf(string, ...any)           {}
+func (s serverLog) Tracef(string, ...any)           {}
