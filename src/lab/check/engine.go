@@ -1,0 +1,233 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"chatlab/src/errs"
+)
+
+// DefaultTimeout bounds a check that sets no timeout of its own.
+const DefaultTimeout = 10 * time.Second
+
+// workers bounds how many checks run at once. They mostly wait for the network,
+// and so few do not disturb what they measure.
+const workers = 12
+
+// Check is one thing that must hold of a lab.
+type Check struct {
+	Name    string        // part.thing[.case], unique
+	Text    string        // what must hold, in one line; the expectation when Run gives none
+	Node    string        // whose fault a failure is; "" for the lab as a whole
+	Needs   []Need        // what the target must have, or else the check is skipped
+	Hint    string        // where to look when it fails
+	Timeout time.Duration // 0 is DefaultTimeout
+	Run     func(ctx context.Context, e *Env) error
+}
+
+// Need tells why a check cannot run against a target, or "" if it can.
+type Need func(*Journey) string
+
+// Outcomes of a check.
+const (
+	OK   = "ok"
+	Fail = "fail"
+	Skip = "skip"
+)
+
+// Result is the outcome of a check, as `--json` shows it.
+type Result struct {
+	Name        string  `json:"name"`
+	Node        string  `json:"node,omitempty"`
+	Result      string  `json:"result"` // ok, fail or skip
+	Seconds     float64 `json:"seconds"`
+	Description string  `json:"description"`
+	Expected    string  `json:"expected,omitempty"` // of a failure, one line
+	Seen        string  `json:"seen,omitempty"`     // of a failure, one line
+	Hint        string  `json:"hint,omitempty"`     // of a failure: where to look
+	Reason      string  `json:"reason,omitempty"`   // of a skip
+}
+
+// Report is the outcome of a run.
+type Report struct {
+	Results []Result `json:"checks"`
+	Total   int      `json:"total"`
+	OK      int      `json:"ok"`
+	Failed  int      `json:"failed"`
+	Skipped int      `json:"skipped"`
+	Seconds float64  `json:"seconds"`
+}
+
+// Err is nil when no check failed, and otherwise names those that did (code
+// failed). A run in which every check was skipped proves nothing and fails too.
+func (r Report) Err() error {
+	var bad []string
+	for _, c := range r.Results {
+		if c.Result == Fail {
+			bad = append(bad, c.Name)
+		}
+	}
+	switch {
+	case len(bad) > 0:
+		return errs.E(errs.Failed, "%d of %d checks failed: %s", len(bad), r.Total, strings.Join(bad, " "))
+	case r.OK == 0:
+		return errs.E(errs.Failed, "no check could run")
+	}
+	return nil
+}
+
+// Run runs checks, several at once, and hands each result to done in the order
+// of the list as soon as those before it are known. done may be nil.
+func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Report {
+	start := time.Now()
+	ready := make([]chan Result, len(checks))
+	slots := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i := range checks {
+		ready[i] = make(chan Result, 1)
+	}
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		for i, c := range checks {
+			slots <- struct{}{}
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				ready[i] <- c.result(ctx, j)
+				<-slots
+			}()
+		}
+	}()
+	rep := Report{Total: len(checks), Results: make([]Result, 0, len(checks))}
+	for i := range checks {
+		r := <-ready[i]
+		rep.add(r)
+		if done != nil {
+			done(r)
+		}
+	}
+	wg.Wait()
+	rep.Seconds = time.Since(start).Seconds()
+	return rep
+}
+
+func (r *Report) add(res Result) {
+	r.Results = append(r.Results, res)
+	switch res.Result {
+	case OK:
+		r.OK++
+	case Skip:
+		r.Skipped++
+	default:
+		r.Failed++
+	}
+}
+
+// result runs one check. What it measures is the check's own time, waiting for
+// a shared step of the journey included.
+func (c Check) result(ctx context.Context, j *Journey) Result {
+	res := Result{Name: c.Name, Node: c.Node, Description: c.Text}
+	for _, need := range c.Needs {
+		if reason := need(j); reason != "" {
+			res.Result, res.Reason = Skip, oneLine(reason)
+			return res
+		}
+	}
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	limit, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	env := &Env{Journey: j}
+	start := time.Now()
+	err := c.attempt(limit, env)
+	res.Seconds = time.Since(start).Seconds()
+	c.judge(&res, env, err)
+	return res
+}
+
+// attempt returns when the check does, or soon after its time is up, even if
+// it does not heed its context: one that hangs must not hang the run.
+func (c Check) attempt(ctx context.Context, env *Env) error {
+	out := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				out <- fmt.Errorf("the check itself crashed: %v at %s", p, crashSite(debug.Stack()))
+			}
+		}()
+		out <- c.Run(ctx, env)
+	}()
+	select {
+	case err := <-out:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(500 * time.Millisecond)
+	defer grace.Stop()
+	select {
+	case err := <-out:
+		return err
+	case <-grace.C:
+		return ctx.Err()
+	}
+}
+
+func (c Check) judge(res *Result, env *Env, err error) {
+	proofs, failure := env.verdict()
+	var skip *skipError
+	var own *Failure
+	switch {
+	case failure != nil: // what was stated first tells more than what follows from it
+		res.Result, res.Expected, res.Seen = Fail, failure.Expected, failure.Seen
+	case errors.As(err, &skip):
+		res.Result, res.Reason = Skip, skip.reason
+	case errors.As(err, &own):
+		res.Result, res.Expected, res.Seen = Fail, own.Expected, own.Seen
+	case err != nil:
+		res.Result, res.Expected, res.Seen = Fail, c.Text, c.explain(err)
+	case proofs == 0:
+		res.Result, res.Expected, res.Seen = Fail, c.Text, "the check proved nothing"
+	default:
+		res.Result = OK
+		return
+	}
+	res.Expected, res.Seen, res.Reason = oneLine(res.Expected), oneLine(res.Seen), oneLine(res.Reason)
+	if res.Result == Fail {
+		res.Hint = oneLine(c.Hint)
+		if own != nil && own.Hint != "" {
+			res.Hint = oneLine(own.Hint)
+		}
+	}
+}
+
+func (c Check) explain(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		timeout := c.Timeout
+		if timeout == 0 {
+			timeout = DefaultTimeout
+		}
+		return fmt.Sprintf("nothing within %s (%v)", timeout, err)
+	}
+	return err.Error()
+}
+
+// crashSite finds the line of a check in a stack: the first of this package
+// below the panic.
+func crashSite(stack []byte) string {
+	_, below, _ := strings.Cut(string(stack), "panic(")
+	for line := range strings.Lines(below) {
+		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains(line, "/runtime/") {
+			site, _, _ := strings.Cut(line, " +")
+			return site[strings.LastIndexByte(site, '/')+1:]
+		}
+	}
+	return "an unknown place"
+}
