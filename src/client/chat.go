@@ -132,12 +132,8 @@ func (c *Chat) Command(ctx context.Context, cmd string) ([]wire.Reply, error) {
 		err     error
 	}
 	got := make(chan outcome, 1)
-	it, err := newCommand(cmd)
+	it, err := c.command(cmd, func(r []wire.Reply, err error) { got <- outcome{r, err} })
 	if err != nil {
-		return nil, err
-	}
-	it.onReply = func(r []wire.Reply, err error) { got <- outcome{r, err} }
-	if err := c.enqueue(it); err != nil {
 		return nil, err
 	}
 	select {
@@ -147,6 +143,22 @@ func (c *Chat) Command(ctx context.Context, cmd string) ([]wire.Reply, error) {
 		c.abandon(it)
 		return nil, errs.Wrap(ctx.Err(), errs.Timeout, "the command has no answer yet")
 	}
+}
+
+// CommandAsync gives a command. done is told what Command would return, from
+// the goroutine that calls OnMessage. Fails at once as SendAsync.
+func (c *Chat) CommandAsync(cmd string, done func([]wire.Reply, error)) error {
+	_, err := c.command(cmd, done)
+	return err
+}
+
+func (c *Chat) command(cmd string, done func([]wire.Reply, error)) (*item, error) {
+	it, err := newCommand(cmd)
+	if err != nil {
+		return nil, err
+	}
+	it.onReply = done
+	return it, c.enqueue(it)
 }
 
 func (c *Chat) enqueue(it *item) error {

@@ -35,6 +35,7 @@ func TestNothingIsLostOrDoubledWhereverTheConnectionBreaks(t *testing.T) {
 	for _, point := range []string{"accept", "hello", "welcome", "line", "stored", "echo"} {
 		for _, window := range []int{1, 256} {
 			t.Run(fmt.Sprint(point, " window ", window), func(t *testing.T) {
+				t.Parallel()
 				s := newServer(t)
 				var seen screen
 				c := dial(t, client.Options{Addresses: []string{s.addr()}, Token: "kim.x.y", OnMessage: seen.show, Window: window})

@@ -24,14 +24,14 @@ const (
 func (c *Chat) run(ctx context.Context, s *session) error {
 	for attempt, at := 0, 0; ; {
 		if s != nil {
-			began := time.Now()
+			began, before := time.Now(), c.progress()
 			err := s.serve(ctx)
 			c.detach()
 			if over(ctx, err) {
 				return err
 			}
 			c.lostBy(s, err)
-			if time.Since(began) >= steady {
+			if time.Since(began) >= steady || c.progress() > before {
 				attempt = 0
 			}
 			at = s.at + 1
@@ -53,6 +53,13 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// progress counts what connections are for.
+func (c *Chat) progress() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats.Received + c.stats.Receipts
 }
 
 func over(ctx context.Context, err error) bool { return ctx.Err() != nil || err == errQuit }
