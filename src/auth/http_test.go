@@ -1,10 +1,15 @@
 package auth_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
@@ -284,5 +289,29 @@ func TestWrongMethodAndPath(t *testing.T) {
 		if r := a.get(t, "/auth/getuser/"+id); r.status != 400 || r.code(t) != errs.InvalidID {
 			t.Errorf("getuser %.40s: %d %s", id, r.status, r.body)
 		}
+	}
+}
+
+// brokenStore fails in a way that no code names.
+type brokenStore struct{ auth.Store }
+
+func (brokenStore) Get(context.Context, string) (auth.User, error) {
+	return auth.User{}, errors.New("secret detail")
+}
+
+func TestFaultsOfOursSayNothing(t *testing.T) {
+	a := newAPI(t)
+	svc, err := auth.New(auth.Deps{
+		Store: brokenStore{}, Ring: a.ring, Events: a.events, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	}, auth.Config{MinPassword: 8, Limits: auth.DefaultLimits(), Params: cheap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Config.Handler = svc.Handler()
+	if r := a.login(t, "kim", password); r.status != 500 || r.code(t) != errs.Internal || strings.Contains(r.body, "secret") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if got := a.events.take(); got != "" {
+		t.Errorf("events: %s", got)
 	}
 }

@@ -27,7 +27,7 @@ import (
 // machine.
 const (
 	loginTurns = 3
-	loginTurn  = 3 * time.Second
+	loginTurn  = 2 * time.Second
 	loginUsers = 16 // one for each client that signs in at the same time
 )
 

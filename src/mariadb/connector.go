@@ -26,7 +26,9 @@ type connector struct {
 	each      []driver.Connector
 }
 
-func newConnector(cfg Config) (*connector, error) {
+// newConnector makes connections on which no read or write takes longer than
+// limit. Fails with code usage.
+func newConnector(cfg Config, limit time.Duration) (*connector, error) {
 	if len(cfg.Addresses) == 0 {
 		return nil, errs.E(errs.Usage, "database.addresses is empty")
 	}
@@ -39,7 +41,7 @@ func newConnector(cfg Config) (*connector, error) {
 	}
 	c := &connector{addresses: cfg.Addresses}
 	for _, addr := range cfg.Addresses {
-		one, err := mysql.NewConnector(driverConfig(cfg, addr, secret))
+		one, err := mysql.NewConnector(driverConfig(cfg, addr, secret, limit))
 		if err != nil {
 			return nil, errs.E(errs.Usage, "database address %q: %w", addr, err)
 		}
@@ -48,7 +50,7 @@ func newConnector(cfg Config) (*connector, error) {
 	return c, nil
 }
 
-func driverConfig(cfg Config, addr, secret string) *mysql.Config {
+func driverConfig(cfg Config, addr, secret string, limit time.Duration) *mysql.Config {
 	m := mysql.NewConfig()
 	m.Net, m.Addr = "tcp", addr
 	if addr != "" && addr[0] == '/' {
@@ -59,7 +61,7 @@ func driverConfig(cfg Config, addr, secret string) *mysql.Config {
 	m.ParseTime = true
 	m.ClientFoundRows = true // an update to the same value found its row
 	m.RejectReadOnly = true  // a demoted server is one to leave
-	m.Timeout, m.ReadTimeout, m.WriteTimeout = dialTimeout, timeout, timeout
+	m.Timeout, m.ReadTimeout, m.WriteTimeout = dialTimeout, limit, limit
 	m.Params = map[string]string{"sql_mode": mode, "time_zone": "'+00:00'"}
 	m.Logger = &mysql.NopLogger{} // the errors that it prints are returned as well
 	return m

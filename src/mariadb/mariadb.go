@@ -45,7 +45,7 @@ var _ auth.Store = (*Store)(nil)
 // Open connects, and brings the schema up to date. Fails with code usage when
 // the configuration cannot be used, and with unavailable when no server can.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	conn, err := newConnector(cfg)
+	conn, err := newConnector(cfg, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, cfg); err != nil {
 		_ = db.Close()
 		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
 	}

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -13,8 +14,18 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// statement is how long a migration's statement may take: a change of a large
+// table is no call of a user's.
+const statement = 10 * time.Minute
+
 // migrate brings the schema up to date; several authd may do so at once.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, cfg Config) error {
+	conn, err := newConnector(cfg, statement)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(conn)
+	defer func() { _ = db.Close() }()
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err

@@ -89,8 +89,9 @@ type authd struct {
 	done     chan error
 }
 
-// start runs authd until the test ends; database is the YAML below that key.
-func start(t *testing.T, database string) *authd {
+// start runs authd until the test ends; database is the YAML below that key,
+// more are further arguments.
+func start(t *testing.T, database string, more ...string) *authd {
 	t.Helper()
 	dir := t.TempDir()
 	self, err := os.Executable()
@@ -109,7 +110,7 @@ logger: {command: %s, config: %s, timeout: 5s}
 `, database, filepath.Join(dir, "jwt.key"), self, a.events))
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop = cancel
-	env := &app.Env{Name: "authd", Args: []string{"--config", filepath.Join(dir, "authd.yaml")},
+	env := &app.Env{Name: "authd", Args: append([]string{"--config", filepath.Join(dir, "authd.yaml")}, more...),
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: a.log}
 	go func() { a.done <- run(ctx, env) }()
 	t.Cleanup(func() {
@@ -271,6 +272,57 @@ func TestAuthdOnSQLite(t *testing.T) {
 	}
 	if _, err := http.Get(a.url + "/auth/health"); err == nil {
 		t.Error("it serves after its end")
+	}
+}
+
+func TestAnsweredSignUpsAreRecordedWhenAuthdStops(t *testing.T) {
+	a := start(t, "path: "+filepath.Join(t.TempDir(), "users.db"))
+	eventually(t, "ready", func() bool { return a.ready(t) })
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	answered := map[string]bool{}
+	for i := range 16 {
+		all.Go(func() {
+			id := fmt.Sprint("kim", i)
+			res, err := http.Post(a.url+"/auth/signup", "application/json", strings.NewReader(strings.Replace(kim, "Kim", id, 1)))
+			if err != nil {
+				return // it had stopped
+			}
+			if status, body := read(t, res); status != 200 {
+				t.Errorf("%d %s", status, body)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answered[id] = true
+		})
+	}
+	eventually(t, "the first is answered", func() bool { mu.Lock(); defer mu.Unlock(); return len(answered) > 0 })
+	if err := a.end(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	text, err := os.ReadFile(a.events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range answered {
+		if !strings.Contains(string(text), "/auth/signup/"+id+"/success\n") {
+			t.Errorf("%s was answered, and is not in the event log", id)
+		}
+	}
+}
+
+func TestNotReadyWhileTheLoggerFails(t *testing.T) {
+	a := start(t, "path: "+filepath.Join(t.TempDir(), "users.db"), "--logger.command=false")
+	eventually(t, "the database is open", func() bool { return strings.Contains(a.log.String(), "database is open") })
+	if status, why := a.get(t, a.ops+"/readyz"); status != 503 || !strings.Contains(why, "event log") {
+		t.Errorf("ready: %d %s", status, why)
+	}
+	if status, body := a.post(t, "/auth/signup", kim); status != 503 {
+		t.Errorf("signup: %d %s", status, body)
+	}
+	if status, _ := a.get(t, a.url+"/auth/getuser/kim"); status != 404 {
+		t.Errorf("the user was made: %d", status)
 	}
 }
 
