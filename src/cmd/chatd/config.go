@@ -1,0 +1,75 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/chat"
+	"chatlab/src/errs"
+	"chatlab/src/event"
+	"chatlab/src/natslog"
+)
+
+// config is chatd's configuration; `chatd --help` shows it.
+type config struct {
+	Listen string `mapstructure:"listen" usage:"address of the chat listener"`
+	Ops    struct {
+		Listen string `mapstructure:"listen" usage:"address of /metrics, /healthz and /readyz"`
+	} `mapstructure:"ops"`
+	LogLevel string `mapstructure:"log_level" usage:"debug, info, warn or error"`
+	Node     string `mapstructure:"node" usage:"this server's name, unique among all chatd (default: the host's name)"`
+	DataDir  string `mapstructure:"data_dir" usage:"folder of the chat log"`
+	Token    struct {
+		KeyFile string `mapstructure:"key_file" usage:"file of the token keys, one a line"`
+	} `mapstructure:"token"`
+	Logger event.LoggerConfig `mapstructure:"logger"`
+	Limits limits             `mapstructure:"limits"`
+}
+
+type limits struct {
+	chat.Limits   `mapstructure:",squash"`
+	EventsBacklog int64         `mapstructure:"events_backlog" usage:"lines whose event may wait before new lines are refused"`
+	KeepAge       time.Duration `mapstructure:"keep_age" usage:"how long lines are kept (0: for ever)"`
+	KeepBytes     int64         `mapstructure:"keep_bytes" usage:"how many bytes of lines are kept (0: all)"`
+	SyncEvery     time.Duration `mapstructure:"sync_every" usage:"how often the log's files are synced to the disk (0: before every acknowledgement)"`
+}
+
+func defaults() *config {
+	c := &config{Listen: "127.0.0.1:8082", LogLevel: "info", DataDir: "chatd-data"}
+	c.Ops.Listen = "127.0.0.1:9082"
+	c.Token.KeyFile = "jwt.key"
+	c.Logger.Command = "logger"
+	c.Limits = limits{
+		Limits: chat.DefaultLimits(), EventsBacklog: 100_000,
+		KeepAge: 30 * 24 * time.Hour, KeepBytes: 1 << 30, SyncEvery: 2 * time.Second,
+	}
+	return c
+}
+
+func (c *config) check() error {
+	if c.Node == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return errs.E(errs.Usage, "node is not set, and the host has no name: %w", err)
+		}
+		c.Node = name
+	}
+	if c.DataDir == "" {
+		return errs.E(errs.Usage, "data_dir is not set")
+	}
+	if c.Limits.EventsBacklog <= 0 || c.Limits.KeepAge < 0 || c.Limits.KeepBytes < 0 || c.Limits.SyncEvery < 0 {
+		return errs.E(errs.Usage, "limits: events_backlog must be greater than 0, keep_age, keep_bytes and sync_every not less")
+	}
+	return c.Limits.Check()
+}
+
+func (c *config) logOptions(logger *slog.Logger, reg prometheus.Registerer) natslog.Options {
+	return natslog.Options{
+		Dir: c.DataDir, Node: c.Node, Sync: c.Limits.SyncEvery, SyncAlways: c.Limits.SyncEvery == 0,
+		MaxAge: c.Limits.KeepAge, MaxBytes: c.Limits.KeepBytes, MaxBacklog: c.Limits.EventsBacklog,
+		Logger: logger, Metrics: reg,
+	}
+}

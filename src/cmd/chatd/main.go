@@ -1,0 +1,107 @@
+// Command chatd is the chat server: rooms over TCP for who has an access token.
+// Its log of rooms is an embedded NATS JetStream; every line of it also goes to
+// the event log.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"chatlab/src/app"
+	"chatlab/src/chat"
+	"chatlab/src/event"
+	"chatlab/src/natslog"
+	"chatlab/src/token"
+)
+
+func main() { os.Exit(app.Main("chatd", run)) }
+
+// daemon is chatd with its listeners bound and its log open.
+type daemon struct {
+	ops    *app.Ops
+	log    *natslog.Log
+	chat   *chat.Server
+	events *event.Emitter
+}
+
+func run(ctx context.Context, env *app.Env) error {
+	cfg := defaults()
+	if err := env.Load(cfg); err != nil {
+		return err
+	}
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	logger, err := env.Logger(cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	d, err := open(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer d.log.Close()
+	logger.Info("serving", "version", app.Version(), "address", d.chat.Addr(), "ops", d.ops.Addr())
+	return d.serve(ctx)
+}
+
+// open makes the parts and binds the listeners.
+func open(ctx context.Context, cfg *config, logger *slog.Logger) (*daemon, error) {
+	ring, err := token.OpenRing(cfg.Token.KeyFile, func(err error) {
+		logger.Error("the token keys are not updated", "err", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{}
+	if d.ops, err = app.ListenOps(cfg.Ops.Listen, d.ready); err != nil {
+		return nil, err
+	}
+	d.events = event.NewEmitter(cfg.Logger, logger, d.ops.Registry)
+	if d.log, err = natslog.Open(ctx, cfg.logOptions(logger, d.ops.Registry)); err != nil {
+		return nil, err
+	}
+	d.chat, err = chat.New(chat.Options{
+		Listen: cfg.Listen, Log: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
+		Metrics: d.ops.Registry, Logger: logger,
+	})
+	if err != nil {
+		d.log.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// ready is called by the ops listener, which serves once all parts are there.
+func (d *daemon) ready(ctx context.Context) error {
+	if err := d.log.Ready(ctx); err != nil {
+		return err
+	}
+	if err := d.chat.Ready(); err != nil {
+		return err
+	}
+	return d.events.Ready()
+}
+
+// serve runs until ctx ends, and stops from the clients inwards: sessions, then
+// the reading of events, then the logger. The log is closed by the caller.
+func (d *daemon) serve(ctx context.Context) error {
+	after := context.WithoutCancel(ctx)
+	reading, sessionsEnded := context.WithCancel(after)
+	emitting, readingEnded := context.WithCancel(after)
+	defer readingEnded()
+	defer sessionsEnded()
+	var group app.Group
+	group.Add("chat", func(ctx context.Context) error {
+		defer sessionsEnded()
+		return d.chat.Serve(ctx)
+	})
+	group.Add("log", func(context.Context) error {
+		defer readingEnded()
+		return d.log.Emit(reading, d.events)
+	})
+	group.Add("events", func(context.Context) error { return d.events.Run(emitting) })
+	group.Add("ops", d.ops.Serve)
+	return group.Run(ctx)
+}
