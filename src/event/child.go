@@ -17,12 +17,11 @@ import (
 const (
 	backoffMin = 5 * time.Millisecond // before a dead logger's successor…
 	backoffMax = time.Second          // …doubling to this while they keep dying
-	flushLimit = 5 * time.Second      // for the last acknowledgements, once stopping
 	exitLimit  = 5 * time.Second      // for a logger to end after its pipe has
 )
 
 // Run keeps a logger running until ctx ends; then it refuses new events, waits
-// for the acknowledgements that are due (at most 5 s), ends the logger by
+// for the acknowledgements that are due (at most cfg.Timeout), ends the logger by
 // closing its pipe, and waits for it. Fails with code usage when there is no
 // such program, and with code unavailable when events were left unacknowledged.
 func (em *Emitter) Run(ctx context.Context) error {
@@ -41,7 +40,7 @@ func (em *Emitter) Run(ctx context.Context) error {
 	<-ctx.Done()
 	select {
 	case <-em.drained():
-	case <-time.After(flushLimit):
+	case <-time.After(em.cfg.Timeout):
 	}
 	end()
 	<-stopped

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +42,8 @@ type Emitter struct {
 	restarts prometheus.Counter
 
 	mu      sync.Mutex
-	queued  []*item // not in the running logger's pipe yet
+	queued  []*item // not in the running logger's pipe yet, withdrawn ones included
+	waiting int     // items in queued that are not withdrawn
 	written []*item // in its pipe, not acknowledged
 	lines   uint64  // written to the running logger since it started
 	acked   uint64  // acknowledged by it
@@ -166,6 +168,7 @@ func (em *Emitter) enqueue(ctx context.Context, it *item) error {
 		return away(nil, "stopping")
 	}
 	em.queued = append(em.queued, it)
+	em.waiting++
 	em.born.Add(float64(it.n))
 	em.poke()
 	return nil
@@ -179,10 +182,14 @@ func (em *Emitter) withdraw(items []*item) {
 		if it.sent || it.withdrawn {
 			continue
 		}
-		it.withdrawn = true
 		em.room.Release(int64(len(it.buf)))
+		it.withdrawn, it.buf = true, nil
+		em.waiting--
 	}
-	em.poke() // let the writer drop them, so that a flush can end
+	if len(em.queued) > 2*em.waiting+64 {
+		em.queued = slices.DeleteFunc(em.queued, func(it *item) bool { return it.withdrawn })
+	}
+	em.signalEmpty()
 }
 
 func (em *Emitter) poke() {
@@ -206,6 +213,7 @@ func (em *Emitter) next(buf []byte) []byte {
 			break
 		}
 		buf = append(buf, it.buf...)
+		em.waiting--
 		em.lines += it.n
 		it.end, it.sent = em.lines, true
 		em.written = append(em.written, it)
@@ -241,6 +249,7 @@ func (em *Emitter) ack(n uint64) error {
 func (em *Emitter) rewind() {
 	em.mu.Lock()
 	defer em.mu.Unlock()
+	em.waiting += len(em.written)
 	em.queued = append(em.written, em.queued...)
 	em.written, em.lines, em.acked, em.ready = nil, 0, 0, false
 	em.poke()
@@ -251,14 +260,15 @@ func (em *Emitter) rewind() {
 func (em *Emitter) drained() <-chan struct{} {
 	em.mu.Lock()
 	defer em.mu.Unlock()
-	em.closed, em.empty = true, make(chan struct{})
+	empty := make(chan struct{})
+	em.closed, em.empty = true, empty
 	em.signalEmpty()
 	em.poke()
-	return em.empty
+	return empty
 }
 
 func (em *Emitter) signalEmpty() {
-	if em.empty != nil && len(em.queued) == 0 && len(em.written) == 0 {
+	if em.empty != nil && em.waiting == 0 && len(em.written) == 0 {
 		close(em.empty)
 		em.empty = nil
 	}
