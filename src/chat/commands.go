@@ -23,6 +23,7 @@ func (c *session) command(line string) error {
 		c.refuse(err, "")
 		return nil
 	}
+	c.settle() // answers come after the lines that were said before
 	switch cmd.Name {
 	case "join":
 		return c.join(cmd.Arg)

@@ -43,11 +43,12 @@ type Server struct {
 	sessions sync.WaitGroup
 }
 
-// Time limits of a stop.
+// Limits of connections.
 const (
 	settleTimeout = time.Second            // for the session's own lines to come back
 	refuseTimeout = 500 * time.Millisecond // for a peer to take the last line
 	lingerBytes   = 16 << 20               // read and dropped meanwhile
+	sendBuffer    = 256 << 10              // bytes of a socket
 	keepAlive     = 30 * time.Second       // of silent peers, three probes
 )
 

@@ -36,6 +36,10 @@ func newSession(s *Server, conn *net.TCPConn) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What the kernel holds for a reader comes on top of MaxBehind: keep it small.
+	if err := conn.SetWriteBuffer(sendBuffer); err != nil {
+		return nil, err
+	}
 	c := &session{server: s, conn: conn, writer: w, plain: true}
 	c.reader = wire.NewReader(c, wire.MaxLine)
 	w.slow = func() []byte {

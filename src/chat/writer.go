@@ -34,17 +34,18 @@ type writer struct {
 	slow  func() []byte         // the refusal for who is cut, rendered in its mode
 	try   func(fd uintptr) bool // one write of now, for raw.Write
 
-	mu      sync.Mutex
-	run     *run
-	off     uint64 // into run: what was given to an owner
-	line    uint64 // lines of run up to off
-	own     []byte // lines of its own that go next
-	owned   bool
-	blocked bool          // the owner waits for the socket
-	closing bool          // nothing of the room any more
-	cut     bool          // too far behind
-	dead    bool          // nothing more will be written
-	idle    chan struct{} // closed when the owner lets go; nil if nobody waits
+	mu       sync.Mutex
+	run      *run
+	off      uint64        // into run: what was given to an owner
+	line     uint64        // lines of run up to off
+	own      []byte        // lines of its own that go next
+	idle     chan struct{} // closed when the owner lets go; nil if nobody waits
+	owned    bool
+	blocked  bool // the owner waits for the socket
+	roomLast bool // the last write was the room's
+	closing  bool // nothing of the room any more
+	cut      bool // too far behind
+	dead     bool // nothing more will be written
 
 	now []byte // of the owner: what try writes
 	n   int    // of the owner: what try has written
@@ -100,23 +101,29 @@ func (w *writer) flush() {
 // next gives the owner its next bytes, always whole lines. If there are none it
 // lets go of the ownership and of the lock, and ok is false.
 func (w *writer) next() (p []byte, ok bool) {
-	if !w.dead {
-		if len(w.own) > 0 {
-			p, w.own = w.own, nil
-			return p, true
+	if w.dead {
+		w.letGo()
+		return nil, false
+	}
+	// The room's lines go first, so that an answer comes after the lines that
+	// its asker said before, but not twice: a busy room must not hold answers up.
+	if w.run != nil && !w.closing && !(w.roomLast && len(w.own) > 0) {
+		p, line, inReach := w.run.view(w.off)
+		if !inReach {
+			w.cut = true
+			return nil, w.giveUp()
 		}
-		if w.run != nil && !w.closing {
-			p, line, inReach := w.run.view(w.off)
-			if !inReach {
-				w.cut = true
-				return nil, w.giveUp()
-			}
+		if len(p) > 0 {
 			w.stats.linesOut.Add(float64(line - w.line))
 			w.off, w.line = w.off+uint64(len(p)), line
-			if len(p) > 0 {
-				return p, true
-			}
+			w.roomLast = true
+			return p, true
 		}
+	}
+	w.roomLast = false
+	if len(w.own) > 0 {
+		p, w.own = w.own, nil
+		return p, true
 	}
 	w.letGo()
 	return nil, false
