@@ -38,7 +38,7 @@ func (p *progress) Step(name string) func(error) {
 		if err != nil {
 			verdict = "FAILED"
 		}
-		fmt.Fprintf(p.out, "%s%-6s %5.1fs", line, verdict, time.Since(start).Seconds())
+		fmt.Fprintf(p.out, "%s%-6s %5.2fs", line, verdict, time.Since(start).Seconds())
 		if err != nil {
 			fmt.Fprintf(p.out, "  %s", errs.Public(err))
 		}

@@ -96,7 +96,7 @@ func (o *options) explain(err error) error {
 // command returns how to call a verb for the same lab from the same place.
 func (o *options) command(verb string) string {
 	words := []string{o.program(), verb}
-	if o.inventory != "" {
+	if o.inventory != "" && verb == "up" { // the others find it in the state
 		words = append(words, "--inventory", o.inventory)
 	}
 	if o.state != "" {

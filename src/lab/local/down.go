@@ -68,8 +68,11 @@ func isChild(s supervisor.Status) bool { return s.Address == "" }
 
 // end ends the supervisor, by SIGKILL if it must be, and all it had started.
 func (t *Target) end(ctx context.Context) error {
-	_ = supervisor.Shutdown(ctx, t.run())
-	limit, cancel := context.WithTimeout(ctx, endLimit)
+	patience := endLimit
+	if err := supervisor.Shutdown(ctx, t.run()); err != nil {
+		patience = pollEvery // it does not listen, so it will not act
+	}
+	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

@@ -34,16 +34,16 @@ func (t *Target) prepare() (supervisor.Plan, error) {
 }
 
 func (t *Target) folders() error {
-	for _, dir := range []string{t.state, t.secret(""), t.run(), t.path("etc"), t.path("log"), t.path("data")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return errs.E(errs.Usage, "state folder: %w", err).WithFix("name a folder that you may write to with --state")
+	dirs := []string{t.state, t.secret(""), t.run(), t.path("etc"), t.path("log")}
+	for _, s := range t.services() {
+		dirs = append(dirs, t.data(s.Node, s.Name))
+		if s.Child != nil {
+			dirs = append(dirs, t.data(s.Node, s.Child.Name))
 		}
 	}
-	for _, n := range t.inv.Nodes {
-		for _, name := range []string{"authd", "chatd", "authd-logger", "chatd-logger", "mongodb"} {
-			if err := os.MkdirAll(t.data(n.Name, name), 0o700); err != nil {
-				return errs.E(errs.Usage, "state folder: %w", err)
-			}
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return errs.E(errs.Usage, "state folder: %w", err).WithFix("name a folder that you may write to with --state")
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package local
 
 import (
+	"path/filepath"
+
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
@@ -34,7 +36,7 @@ func (t *Target) services() []supervisor.Service {
 		for _, n := range t.inv.Members(name) {
 			svc := t.daemon(name, n, inventory.Logd)
 			svc.Child = &supervisor.Child{
-				Name: name + "-logger", Executable: t.binary("logger"), Ops: t.inv.OpsAddress(name+"_logger", n),
+				Name: name + "-logger", Executable: resolved(t.binary("logger")), Ops: t.inv.OpsAddress(name+"_logger", n),
 			}
 			out = append(out, svc)
 		}
@@ -60,6 +62,14 @@ func (t *Target) mongod(n inventory.Node) supervisor.Service {
 		Argv: []string{t.binary("lab"), "mongod", "--listen", addr, "--dir", t.data(n.Name, "mongodb")},
 		Log:  t.log(n.Name, inventory.MongoDB),
 	}
+}
+
+// resolved returns a path as the kernel names a program: without links.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // binaries are the programs that the lab runs, and the client.

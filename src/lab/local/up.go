@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -110,28 +111,13 @@ func (t *Target) clear(p lab.Progress) error {
 	return err
 }
 
-// startMissing starts what was stopped by hand in a lab that is up.
+// startMissing starts what was stopped by hand, or fails, in a lab that is up.
 func (t *Target) startMissing(ctx context.Context, rows []supervisor.Status, p lab.Progress) error {
-	missing := 0
-	for _, r := range rows {
-		var a lab.Action
-		switch r.State {
-		case lab.Ready:
-			continue
-		case lab.Down:
-			a = lab.Start
-		case lab.Frozen:
-			a = lab.Thaw
-		}
-		missing++
-		if a != "" {
-			go func() { _ = supervisor.Do(ctx, t.run(), r.Node, r.Service, a) }() // awaitAll sees how it ends
-		}
-	}
-	if missing == 0 {
+	if !slices.ContainsFunc(rows, func(r supervisor.Status) bool { return !isChild(r) && r.State != lab.Ready }) {
 		p.Step("already up: nothing to start")(nil)
+		return nil
 	}
-	return nil
+	return supervisor.Heal(ctx, t.run())
 }
 
 // launch starts the supervisor, which outlives this process, and returns when

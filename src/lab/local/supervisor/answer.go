@@ -18,6 +18,11 @@ func (s *supervisor) answer(ctx context.Context, req request) answer {
 	case "shutdown":
 		s.stop()
 		return answer{}
+	case "heal":
+		for _, u := range s.units {
+			u.heal()
+		}
+		return answer{}
 	case "do":
 		return failure(s.do(ctx, req))
 	}

@@ -19,13 +19,13 @@ import (
 const (
 	maxRequest  = 4 << 10
 	maxAnswer   = 1 << 20
-	readLimit   = 5 * time.Second
-	actionLimit = 40 * time.Second
+	readLimit   = 4 * time.Second  // for a question and its answer
+	actionLimit = 40 * time.Second // for an action on a service
 )
 
 // request is one order, as a JSON line.
 type request struct {
-	Op      string     `json:"op"`              // status, do or shutdown
+	Op      string     `json:"op"`              // status, heal, do or shutdown
 	Probe   bool       `json:"probe,omitempty"` // status: ask the services too
 	Node    string     `json:"node,omitempty"`  // do
 	Service string     `json:"service,omitempty"`
@@ -120,7 +120,11 @@ func ask(ctx context.Context, folder string, req request) (answer, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	_ = conn.SetDeadline(time.Now().Add(actionLimit + readLimit))
+	limit := readLimit
+	if req.Op == "do" {
+		limit += actionLimit
+	}
+	_ = conn.SetDeadline(time.Now().Add(limit))
 	if err := json.NewEncoder(conn).Encode(req); err != nil {
 		return res, errs.Wrap(err, errs.Unavailable, "the supervisor does not answer")
 	}
@@ -144,6 +148,13 @@ func Ask(ctx context.Context, dir string, probe bool) (services []Status, finger
 // Do acts on a service, as [lab.Host].Do does.
 func Do(ctx context.Context, dir, node, service string, a lab.Action) error {
 	_, err := ask(ctx, dir, request{Op: "do", Node: node, Service: service, Action: a})
+	return err
+}
+
+// Heal orders the supervisor to run all services, those that were stopped or
+// frozen too, without a pause for those that fail; it returns at once.
+func Heal(ctx context.Context, dir string) error {
+	_, err := ask(ctx, dir, request{Op: "heal"})
 	return err
 }
 

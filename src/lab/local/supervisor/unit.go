@@ -23,6 +23,7 @@ type unit struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed and made anew at every change of what follows
 	want     bool          // it should run
+	hurry    bool          // the pause before the next start is over
 	cmd      *exec.Cmd     // nil while no process runs
 	since    time.Time
 	ready    bool // this process has been ready
@@ -48,7 +49,7 @@ func (u *unit) run(ctx context.Context) {
 		u.once(ctx)
 		if pause := u.pause(time.Now()); pause > 0 {
 			limit, cancel := context.WithTimeout(ctx, pause)
-			_ = u.await(limit, func() bool { return !u.want }) // so that stop and start need not sit it out
+			_ = u.await(limit, func() bool { return !u.want || u.hurry })
 			cancel()
 		}
 	}
@@ -57,6 +58,7 @@ func (u *unit) run(ctx context.Context) {
 // once starts the process and waits for its end.
 func (u *unit) once(ctx context.Context) {
 	u.mu.Lock()
+	u.hurry = false
 	if !u.want {
 		u.mu.Unlock()
 		return
@@ -135,13 +137,23 @@ func (u *unit) pause(now time.Time) time.Duration {
 	return 0
 }
 
-// start wants the process to run and returns when it is ready. Code failed.
-func (u *unit) start(ctx context.Context) error {
+// heal wants the process to run, and to be started at once if it does not.
+func (u *unit) heal() {
+	var cmd *exec.Cmd
 	u.lock(func() {
-		if !u.want {
-			u.want, u.failures, u.reason = true, 0, ""
+		u.want, u.hurry, cmd = true, true, u.cmd
+		if !u.ready {
+			u.failures, u.reason = 0, ""
 		}
 	})
+	if cmd != nil {
+		_ = cmd.Process.Signal(syscall.SIGCONT) // it may have been frozen
+	}
+}
+
+// start wants the process to run and returns when it is ready. Code failed.
+func (u *unit) start(ctx context.Context) error {
+	u.heal()
 	if u.await(ctx, func() bool { return u.ready }) != nil {
 		s := u.status()
 		return errs.E(errs.Failed, "%s on %s is not ready in time: %s", s.Service, s.Node, s.Reason).WithFix("look into %s", s.Log)

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/mongodb"
+)
+
+// eventFlags are what `lab events` takes.
+type eventFlags struct {
+	follow bool
+	last   int
+	since  string
+	filter mongodb.Filter
+}
+
+func eventsCommand(o *options) *cobra.Command {
+	var f eventFlags
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Show the event log, or follow it",
+		Long: "Reads the log database of the lab. A line an event: time, server, category, id,\n" +
+			"data; --json gives one JSON object a line. Without --since it shows the last 20.",
+		Example: "  lab events -f                      every event as it is stored\n" +
+			"  lab events --category signin --since 10m\n" +
+			"  lab events --id kim --json -n 5",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if f.filter.Since, err = parseSince(f.since, time.Now()); err != nil {
+				return err
+			}
+			if f.last < 0 {
+				return errs.E(errs.Usage, "-n %d is not a number of events", f.last)
+			}
+			if f.last == 0 && f.since == "" && !cmd.Flags().Changed("last") {
+				f.last = 20
+			}
+			l, err := o.open()
+			if err != nil {
+				return err
+			}
+			err = o.events(cmd.Context(), l, f)
+			if errors.Is(err, context.Canceled) && f.follow {
+				return nil // ^C is how following ends
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with each new event")
+	flags.IntVarP(&f.last, "last", "n", 0, "only the last `N` (0: all; 20 without --since)")
+	flags.StringVar(&f.since, "since", "", "only events of this age or younger, as 90s, 10m, 2h, or from a `time` as 2006-01-02T15:04:05Z on")
+	flags.StringVar(&f.filter.Server, "server", "", "only events of this server: auth or chat")
+	flags.StringVar(&f.filter.Category, "category", "", "only events of this category: signin, signup or chat")
+	flags.StringVar(&f.filter.ID, "id", "", "only events of this user")
+	return cmd
+}
+
+// parseSince reads an age or a time; empty is the zero time.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if age, err := time.ParseDuration(text); err == nil && age > 0 {
+		return now.Add(-age), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	return time.Time{}, errs.E(errs.Usage, "--since %q is neither an age nor a time", text).WithFix("write 90s, 10m, 2h or 2006-01-02T15:04:05Z")
+}
+
+func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
+	log, err := openLog(l.Target)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := log.Ping(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errs.E(errs.Failed, "%s: %w", l.Target.MongoURI(), err).
+			WithFix("`%s` tells whether it is up, `%s` brings it up", o.command("status"), o.command("up"))
+	}
+	p := &eventPrinter{out: o.env.Stdout, json: o.json}
+	seen := map[string]time.Time{}
+	records, err := lastEvents(ctx, log, f, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		seen[r.Event.ID.String()] = r.Event.Time()
+		p.print(r)
+	}
+	if p.err != nil || !f.follow {
+		return p.err
+	}
+	return follow(ctx, log, f.filter, seen, p)
+}
+
+// openLog connects to the log database of a lab.
+func openLog(t lab.Target) (*mongodb.Log, error) {
+	cfg := mongodb.Config{URI: t.MongoURI(), User: t.MongoUser()}
+	if cfg.User != "" {
+		path, err := t.Secret("mongodb.password")
+		if err != nil {
+			return nil, err
+		}
+		cfg.PasswordFile = path
+	}
+	return mongodb.Open(cfg)
+}
+
+// lastEvents returns the chosen events, at most the last ones. It looks back
+// further and further, so that a long log is not read for its end.
+func lastEvents(ctx context.Context, log *mongodb.Log, f eventFlags, now time.Time) ([]mongodb.Record, error) {
+	for _, age := range []time.Duration{time.Minute, 15 * time.Minute, 6 * time.Hour, 7 * 24 * time.Hour} {
+		if f.last == 0 {
+			break
+		}
+		part := f.filter
+		part.Since = now.Add(-age)
+		if part.Since.Before(f.filter.Since) {
+			break
+		}
+		if n, err := log.Count(ctx, part); err != nil {
+			return nil, err
+		} else if n >= int64(f.last) {
+			return tailOf(ctx, log, part, f.last)
+		}
+	}
+	return tailOf(ctx, log, f.filter, f.last)
+}
