@@ -17,6 +17,9 @@ type ackWriter struct {
 	wake chan struct{}
 	done chan struct{} // closed once the last number was written
 
+	buf    []byte // of run
+	broken bool   // of run: the parent is gone
+
 	mu   sync.Mutex
 	n    uint64
 	last bool
@@ -25,7 +28,6 @@ type ackWriter struct {
 // newAckWriter starts with `ack 0`, which says that the spool is open.
 func newAckWriter(out io.Writer, log *slog.Logger) *ackWriter {
 	a := &ackWriter{out: out, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	a.wake <- struct{}{}
 	go a.run()
 	return a
 }
@@ -43,20 +45,24 @@ func (a *ackWriter) set(n uint64, last bool) {
 
 func (a *ackWriter) run() {
 	defer close(a.done)
-	buf := make([]byte, 0, event.MaxAck)
-	broken := false
+	a.write(0)
 	for range a.wake {
 		a.mu.Lock()
 		n, last := a.n, a.last
 		a.mu.Unlock()
-		if !broken {
-			if _, err := a.out.Write(event.AppendAck(buf[:0], n)); err != nil {
-				broken = true
-				a.log.Info("nobody reads the acknowledgements", "error", err)
-			}
-		}
+		a.write(n)
 		if last {
 			return
 		}
+	}
+}
+
+func (a *ackWriter) write(n uint64) {
+	if a.broken {
+		return
+	}
+	if _, err := a.out.Write(event.AppendAck(a.buf[:0], n)); err != nil {
+		a.broken = true
+		a.log.Info("nobody reads the acknowledgements", "error", err)
 	}
 }

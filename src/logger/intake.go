@@ -162,9 +162,11 @@ func (k *intake) add(ctx context.Context, buf, line []byte) error {
 		return k.refuse(ctx, errs.Public(err), line)
 	}
 	if line[0] != '1' {
-		if line = event.Append(buf[:0], e); len(line) > event.MaxLine {
-			return k.refuse(ctx, fmt.Sprintf("event: encoded line of %d bytes, more than %d", len(line), event.MaxLine), line)
+		own := event.Append(buf[:0], e)
+		if len(own) > event.MaxLine {
+			return k.refuse(ctx, fmt.Sprintf("event: encoded line of %d bytes, more than %d", len(own), event.MaxLine), line)
 		}
+		line = own
 	}
 	k.l.metrics.received.Inc()
 	return k.with(ctx, func(g *group) { g.records = appendRecord(g.records, line) })

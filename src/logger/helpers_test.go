@@ -1,0 +1,142 @@
+package logger
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"chatlab/src/event"
+)
+
+// logBuffer keeps what is logged.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newLog() (*slog.Logger, *logBuffer) {
+	b := new(logBuffer)
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited too long: %s", what)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func events(n int) []event.Event {
+	all := make([]event.Event, n)
+	for i := range all {
+		all[i] = event.Event{ID: event.NewID(time.Now()), Server: "chat", Category: "chat", Subject: "kim", Data: fmt.Sprintf("line %d", i)}
+	}
+	return all
+}
+
+func linesOf(all []event.Event) []string {
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, string(event.Append(nil, e)))
+	}
+	return lines
+}
+
+// opened is a spool with what it logged and lost.
+type opened struct {
+	*spool
+	log  *logBuffer
+	lost int
+}
+
+func open(t *testing.T, dir string) *opened {
+	t.Helper()
+	log, buf := newLog()
+	o := &opened{log: buf}
+	s, err := openSpool(dir, minSpool, log, func(int64) { o.lost++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.spool = s
+	t.Cleanup(func() { _ = s.close() })
+	return o
+}
+
+func (o *opened) add(t *testing.T, lines ...string) {
+	t.Helper()
+	var records []byte
+	for _, line := range lines {
+		records = appendRecord(records, []byte(line))
+	}
+	if err := o.append(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rest reads all that is not stored yet.
+func (o *opened) rest(t *testing.T) (lines []string, end position) {
+	t.Helper()
+	r := o.reader()
+	defer r.close()
+	end = r.pos
+	for {
+		c, _, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.n == 0 {
+			return lines, end
+		}
+		lines = append(lines, strings.SplitAfter(string(c.lines[:len(c.lines)-1])+"\n", "\n")...)
+		lines = lines[:len(lines)-1]
+		end = c.end
+	}
+}
+
+func segmentFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.spool"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
