@@ -20,6 +20,7 @@ func run(ctx context.Context, env *app.Env) error {
 		Use:   "lab",
 		Short: "Bring a chat lab up, prove that it works, take it down",
 		Example: "  lab up            bring the lab up on this machine and prove it\n" +
+			"  lab check         prove it again\n" +
 			"  lab status        what runs where\n" +
 			"  lab events -f     follow the event log\n" +
 			"  lab down          take it down; its data stays",
@@ -49,7 +50,7 @@ func run(ctx context.Context, env *app.Env) error {
 // verbs are what lab can do.
 func verbs(o *options) []*cobra.Command {
 	return []*cobra.Command{
-		upCommand(o), statusCommand(o), eventsCommand(o), doctorCommand(o), downCommand(o),
+		upCommand(o), statusCommand(o), checkCommand(o), eventsCommand(o), doctorCommand(o), downCommand(o),
 		superviseCommand(o), mongodCommand(o),
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chatlab/src/errs"
 	"chatlab/src/ferret"
 )
 
@@ -16,6 +17,9 @@ func mongodCommand(o *options) *cobra.Command {
 		Short:  "Serve an embedded MongoDB-wire database (started by `lab up`)",
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				return errs.E(errs.Usage, "--dir is missing").WithFix("name a folder for the database's files")
+			}
 			server, err := ferret.Listen(listen, dir)
 			if err != nil {
 				return err
@@ -26,6 +30,5 @@ func mongodCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:27017", "host:port")
 	cmd.Flags().StringVar(&dir, "dir", "", "`folder` of its data")
-	_ = cmd.MarkFlagRequired("dir")
 	return cmd
 }

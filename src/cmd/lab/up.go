@@ -53,18 +53,26 @@ func up(ctx context.Context, o *options, l *lab.Lab, prove bool) error {
 		return o.explain(err)
 	}
 	fmt.Fprintf(out, "all ready in %.1fs\n", time.Since(start).Seconds())
+	var verdict error // of the checks: the lab is up even when one failed
 	if prove {
-		if err := runCheck(ctx, o, out); err != nil {
-			return err
-		}
+		verdict = runChecksBriefly(ctx, l, out)
 	}
 	rows, err := l.Target.Status(ctx)
+	switch {
+	case err != nil:
+		return err
+	case o.json:
+		err = writeJSON(o.env.Stdout, rows)
+	default:
+		err = printSummary(out, o, l, rows)
+	}
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return writeJSON(o.env.Stdout, rows)
-	}
+	return verdict
+}
+
+func printSummary(out io.Writer, o *options, l *lab.Lab, rows []lab.ServiceStatus) error {
 	fmt.Fprintln(out)
 	if err := printStatus(out, rows); err != nil {
 		return err
