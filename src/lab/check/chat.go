@@ -326,7 +326,7 @@ func chatRefused(ctx context.Context, e *Env) error {
 		if err == nil {
 			e.True(strings.HasPrefix(line, "error: "+string(errs.BadToken)+": ") || strings.HasPrefix(line, `{"error":"`+string(errs.BadToken)+`"`),
 				"a refusal with bad_token", "%q", line)
-			err = s.ended()
+			err = e.ended(s)
 		}
 		s.close()
 		if err != nil {

@@ -213,7 +213,7 @@ func (e *Env) chatRefuses(ctx context.Context, f forgery) error {
 	if err := e.refused(s, f.code); err != nil {
 		return err
 	}
-	return s.ended()
+	return e.ended(s)
 }
 
 func chatAccepts(ctx context.Context, e *Env) error {
@@ -271,5 +271,5 @@ func chatOther(ctx context.Context, e *Env) error {
 	if err := e.refused(s, errs.BadToken); err != nil {
 		return err
 	}
-	return s.ended()
+	return e.ended(s)
 }

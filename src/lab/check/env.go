@@ -89,7 +89,8 @@ func oneLine(s string) string {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace(s))
+	}, s)
+	s = strings.TrimSpace(s)
 	if len(s) > maxLine {
 		s = strings.ToValidUTF8(s[:maxLine], "") + "…"
 	}

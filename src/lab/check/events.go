@@ -108,14 +108,14 @@ func (j *Journey) facts() ([]fact, error) {
 	return out, nil
 }
 
-// readLog reads the log until every fact is there, or eventDeadline after the
+// readLog reads the log until every fact is there, or eventWait after the
 // last of them happened. What is missing then is for the checks to say.
 func (j *Journey) readLog() (*journal, error) {
 	facts, err := j.facts()
 	if err != nil {
 		return nil, err
 	}
-	limit, cancel := context.WithTimeout(j.ctx, eventDeadline)
+	limit, cancel := context.WithTimeout(j.ctx, j.eventWait)
 	defer cancel()
 	tick := time.NewTicker(eventPoll)
 	defer tick.Stop()
@@ -165,7 +165,7 @@ func stored(category, data string) func(context.Context, *Env) error {
 		}
 		for _, f := range l.facts {
 			if f.category == category && (data == "" || f.data == data) {
-				e.True(l.count(f) > 0, fmt.Sprintf("an event %s within %s", f, eventDeadline), "%s", l.others(f.subject))
+				e.True(l.count(f) > 0, fmt.Sprintf("an event %s within %s", f, e.eventWait), "%s", l.others(f.subject))
 			}
 		}
 		return nil

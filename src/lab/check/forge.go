@@ -92,7 +92,7 @@ func forgeries() []forgery {
 				return signRSA(headerRS256, s.payload(), key)
 			}},
 		{"confused", "a token with alg RS256 whose signature is the HMAC under a public key", errs.BadToken, false, confused},
-		{"header", "a token with alg RS256 over the right HMAC", errs.BadToken, true,
+		{"mismatch", "a token with alg RS256 over the right HMAC", errs.BadToken, true,
 			func(s secrets) (string, error) { return signHMAC(headerRS256, s.payload(), s.key), nil }},
 		{"issuer", "a token of another issuer", errs.BadToken, true,
 			func(s secrets) (string, error) {

@@ -20,6 +20,10 @@ import (
 // stepTimeout bounds one shared step of the journey.
 const stepTimeout = 10 * time.Second
 
+// patience is how long a server has to close the connection of a stranger, who
+// would else hold the run up.
+const patience = 3 * time.Second
+
 // password of the journey's users.
 const password = "chk pässword/1"
 
@@ -32,6 +36,9 @@ type Journey struct {
 	rsa  func() (*rsa.PrivateKey, error)
 	tag  string // prefix of every name of this run
 	from time.Time
+
+	patience  time.Duration // how long a server has to turn a stranger away
+	eventWait time.Duration // how long an event may take to the log database
 
 	// ctx is the run's: a shared step must not end with the check that
 	// happened to need it first.
@@ -64,6 +71,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	j := &Journey{
 		lab: l, log: events, http: newHTTP(), rsa: newRSA(), ctx: ctx,
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
+		patience: patience, eventWait: eventDeadline,
 	}
 	for i := range j.people {
 		j.people[i] = j.newPerson(i)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -133,7 +134,7 @@ func (r *relay) acked(event string) error {
 
 // turnedAway states that a log server answers a line with no acknowledgement.
 func (e *Env) turnedAway(ctx context.Context, config *tls.Config) error {
-	limit, cancel := context.WithTimeout(ctx, 3*time.Second)
+	limit, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
 	r, err := e.dialRelay(limit, config)
 	if err != nil {
@@ -143,7 +144,8 @@ func (e *Env) turnedAway(ctx context.Context, config *tls.Config) error {
 	_, _ = io.WriteString(r, ownEvent(e.name("stranger"), "none")+"\n") // may fail already
 	answer, err := r.line()
 	e.True(err != nil && !strings.HasPrefix(answer, "ack"), "the connection refused", "%q", answer)
-	if n, ok := err.(net.Error); ok && n.Timeout() {
+	var silence net.Error
+	if errors.As(err, &silence) && silence.Timeout() {
 		e.True(false, "the connection refused", "it stays open and silent")
 	}
 	return nil
@@ -160,7 +162,11 @@ func relayStranger(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	return e.turnedAway(ctx, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}) //nolint:gosec // as above
+	return e.turnedAway(ctx, &tls.Config{ //nolint:gosec // as above
+		InsecureSkipVerify: true, MinVersion: tls.VersionTLS12,
+		// Shown even if the server asks for others: Certificates would not be.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },
+	})
 }
 
 // selfSigned makes a certificate that no CA of the lab signed.

@@ -118,6 +118,9 @@ func (s *session) line() (string, error) {
 		if errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("the chat server closed the connection after %q", s.raw)
 		}
+		if errs.Is(err, errs.Timeout) {
+			return "", fmt.Errorf("no more lines after %q", s.raw)
+		}
 		return "", fmt.Errorf("after %q: %w", s.raw, err)
 	}
 	s.raw = string(line)
@@ -161,8 +164,11 @@ func (s *session) say(id, text string, heard func(wire.Message)) (wire.Message, 
 	}
 	for {
 		m, err := s.message()
-		if err != nil || m.ID == id {
+		switch {
+		case err != nil || m.ID == id:
 			return m, err
+		case m.Text == text:
+			return m, failf(fmt.Sprintf("the line %q with its id %q", text, id), "%s", s.raw)
 		}
 		if heard != nil {
 			heard(m)
@@ -189,9 +195,13 @@ func (s *session) reply(cmd string) (wire.Reply, error) {
 	}
 }
 
-// ended reads on and tells how the session ends: nil when the server closes it.
-func (s *session) ended() error {
-	line, err := s.lines.Next(s.until, 0)
+// ended states that the server closes the session now.
+func (e *Env) ended(s *session) error {
+	until := time.Now().Add(e.patience)
+	if s.until.Before(until) {
+		until = s.until
+	}
+	line, err := s.lines.Next(until, 0)
 	switch {
 	case err == nil:
 		return failf("the connection closed", "the line %q", line)
