@@ -1,0 +1,54 @@
+package health
+
+import (
+	"net"
+
+	"chatlab/src/errs"
+)
+
+// Services are the addresses of the lab's services; the ops listener of each
+// member stands at the same place in the list beside.
+type Services struct {
+	Auth    []string `mapstructure:"auth" usage:"host:port of each authd"`
+	AuthOps []string `mapstructure:"auth_ops" usage:"host:port of each authd's ops listener, in the same order"`
+	Chat    []string `mapstructure:"chat" usage:"host:port of each chatd"`
+	ChatOps []string `mapstructure:"chat_ops" usage:"host:port of each chatd's ops listener, in the same order"`
+	Logd    []string `mapstructure:"logd" usage:"host:port of each logd"`
+	LogdOps []string `mapstructure:"logd_ops" usage:"host:port of each logd's ops listener, in the same order"`
+}
+
+// service is one of them by name.
+type service struct {
+	name    string
+	members []member
+	probe   probe
+}
+
+type member struct {
+	addr, ops string
+}
+
+// list checks the addresses and pairs them. Fails with code usage.
+func (s Services) list() ([]service, error) {
+	out := []service{{name: "auth", probe: probeAuth}, {name: "chat", probe: probeChat}, {name: "logd", probe: probeLogd}}
+	for i, lists := range [][2][]string{{s.Auth, s.AuthOps}, {s.Chat, s.ChatOps}, {s.Logd, s.LogdOps}} {
+		name, addrs, ops := out[i].name, lists[0], lists[1]
+		if len(ops) > 0 && len(ops) != len(addrs) {
+			return nil, errs.E(errs.Usage, "services.%s_ops has %d addresses, services.%s has %d", name, len(ops), name, len(addrs)).
+				WithFix("name the ops listener of each member, in the same order, or none")
+		}
+		for j, addr := range addrs {
+			m := member{addr: addr}
+			if len(ops) > 0 {
+				m.ops = ops[j]
+			}
+			for _, a := range []string{m.addr, m.ops} {
+				if _, _, err := net.SplitHostPort(a); a != "" && err != nil {
+					return nil, errs.E(errs.Usage, "services.%s: %w", name, err).WithFix("write host:port")
+				}
+			}
+			out[i].members = append(out[i].members, m)
+		}
+	}
+	return out, nil
+}

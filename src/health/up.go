@@ -1,0 +1,80 @@
+package health
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"chatlab/src/errs"
+)
+
+// Up is chatlab.up[SERVICE(,ADDRESS)]: 1 when the service's every member (or
+// the one at the address) answers on its own protocol, and says on its ops
+// listener, where one is configured, that it is ready; otherwise 0.
+type Up struct {
+	services []service
+}
+
+// NewUp makes the check. Fails with code usage.
+func NewUp(s Services) (*Up, error) {
+	services, err := s.list()
+	return &Up{services}, err
+}
+
+// Key implements [Check].
+func (*Up) Key() string { return "chatlab.up" }
+
+// About implements [Check].
+func (*Up) About() string {
+	return "[SERVICE] 1 when every member of auth, chat or logd is up, else 0; [SERVICE,HOST:PORT] of one member"
+}
+
+// Run implements [Check].
+func (u *Up) Run(ctx context.Context, params []string) (string, error) {
+	members, probe, err := u.choose(params)
+	if err != nil {
+		return "", err
+	}
+	down := make([]bool, len(members))
+	var all sync.WaitGroup
+	for i, m := range members {
+		all.Go(func() { down[i] = probe(ctx, m.addr) != nil || (m.ops != "" && probeReady(ctx, m.ops) != nil) })
+	}
+	all.Wait()
+	if slices.Contains(down, true) {
+		return "0", nil
+	}
+	return "1", nil
+}
+
+func (u *Up) choose(params []string) ([]member, probe, error) {
+	if len(params) == 0 || len(params) > 2 {
+		return nil, nil, errs.E(errs.BadRequest, "Give auth, chat or logd, and perhaps a member's address.")
+	}
+	i := slices.IndexFunc(u.services, func(s service) bool { return s.name == params[0] })
+	if i < 0 {
+		return nil, nil, errs.E(errs.BadRequest, "There is no service %q: give auth, chat or logd.", clip(params[0]))
+	}
+	s := u.services[i]
+	if len(s.members) == 0 {
+		return nil, nil, errs.E(errs.Failed, "No address of %s is configured.", s.name)
+	}
+	if len(params) == 1 || params[1] == "" {
+		return s.members, s.probe, nil
+	}
+	for _, m := range s.members {
+		if m.addr == params[1] {
+			return []member{m}, s.probe, nil
+		}
+	}
+	return nil, nil, errs.E(errs.BadRequest, "%s has no member at %q.", s.name, clip(params[1]))
+}
+
+// clip bounds what an answer repeats of a request.
+func clip(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
