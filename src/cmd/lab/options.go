@@ -55,7 +55,8 @@ func (o *options) knownTarget() error {
 	return nil
 }
 
-// program returns how this program was called: bin/lab, or its whole path.
+// program returns what to type to call this program: ./bin/lab, or its whole
+// path.
 func (o *options) program() string {
 	exe, err := os.Executable()
 	if err != nil {
@@ -63,7 +64,7 @@ func (o *options) program() string {
 	}
 	if dir, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(dir, exe); err == nil && len(rel) < len(exe) && filepath.IsLocal(rel) {
-			return rel
+			return "." + string(filepath.Separator) + rel
 		}
 	}
 	return exe

@@ -243,6 +243,10 @@ func TestHostsActOnTheirServices(t *testing.T) {
 	if row := r.status()["auth/authd-logger"]; row.State != lab.Frozen || row.PID != logger.PID {
 		t.Errorf("%+v", row)
 	}
+	r.up() // thaws it
+	if row := r.status()["auth/authd-logger"]; row.State != lab.Ready || row.PID != logger.PID {
+		t.Errorf("after up: %+v", row)
+	}
 	if err := host.Do(t.Context(), "authd-logger", lab.Kill); err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,10 @@ func (t *Target) clear(p lab.Progress) error {
 
 // startMissing starts what was stopped by hand, or fails, in a lab that is up.
 func (t *Target) startMissing(ctx context.Context, rows []supervisor.Status, p lab.Progress) error {
-	if !slices.ContainsFunc(rows, func(r supervisor.Status) bool { return !isChild(r) && r.State != lab.Ready }) {
+	lacks := func(r supervisor.Status) bool {
+		return r.State == lab.Frozen || (r.State != lab.Ready && !isChild(r)) // a logger's parent starts it
+	}
+	if !slices.ContainsFunc(rows, lacks) {
 		p.Step("already up: nothing to start")(nil)
 		return nil
 	}

@@ -21,6 +21,9 @@ func (s *supervisor) answer(ctx context.Context, req request) answer {
 	case "heal":
 		for _, u := range s.units {
 			u.heal()
+			if u.svc.Child != nil {
+				_ = signalChild(u.svc, u.status().PID, lab.Thaw) // one that does not run is its parent's care
+			}
 		}
 		return answer{}
 	case "do":

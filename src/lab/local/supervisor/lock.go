@@ -32,7 +32,7 @@ func TryLock(path string) (*Lock, error) {
 		}
 		return nil, errs.E(errs.Usage, "%s: locks do not work here: %w", path, err).WithFix("put --state on a local file system")
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = fmt.Fprintln(f, os.Getpid())
 	}
 	if err != nil {
