@@ -220,7 +220,6 @@ func (em *Emitter) next(buf []byte) []byte {
 	}
 	clear(em.queued[:i])
 	em.queued = em.queued[i:]
-	em.signalEmpty()
 	return buf
 }
 
