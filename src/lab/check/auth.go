@@ -93,7 +93,7 @@ func authGetuser(ctx context.Context, e *Env) error {
 		return err
 	}
 	for _, id := range []string{p.name, strings.ToUpper(p.name)} {
-		r, err := e.auth(ctx, call{method: http.MethodGet, path: "/auth/getuser/" + id})
+		r, err := e.auth(ctx, call{method: http.MethodGet, path: "/auth/getuser/" + id, node: 2})
 		if err != nil {
 			return err
 		}

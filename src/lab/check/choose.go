@@ -60,8 +60,8 @@ func near(glob string, checks []Check) []string {
 	all := make([]distance, len(checks))
 	for i, c := range checks {
 		n := edits(asked, c.Name)
-		if strings.Contains(c.Name, asked) {
-			n = 0
+		for _, piece := range strings.Split(c.Name, ".") {
+			n = min(n, edits(asked, piece))
 		}
 		all[i] = distance{c.Name, n}
 	}

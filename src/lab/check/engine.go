@@ -63,6 +63,9 @@ type Report struct {
 	Seconds float64  `json:"seconds"`
 }
 
+// maxNamed is how many failed checks an error names: each has its line above.
+const maxNamed = 8
+
 // Err is nil when no check failed, and otherwise names those that did (code
 // failed). A run in which every check was skipped proves nothing and fails too.
 func (r Report) Err() error {
@@ -73,6 +76,8 @@ func (r Report) Err() error {
 		}
 	}
 	switch {
+	case len(bad) > maxNamed:
+		return errs.E(errs.Failed, "%d of %d checks failed: %s and %d more", len(bad), r.Total, strings.Join(bad[:maxNamed], " "), len(bad)-maxNamed)
 	case len(bad) > 0:
 		return errs.E(errs.Failed, "%d of %d checks failed: %s", len(bad), r.Total, strings.Join(bad, " "))
 	case r.OK == 0:

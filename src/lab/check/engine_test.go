@@ -160,7 +160,7 @@ func TestGlobsChoose(t *testing.T) {
 
 func TestGlobThatMatchesNothingNamesNearOnes(t *testing.T) {
 	checks := []Check{{Name: "auth.login"}, {Name: "chat.broadcast"}, {Name: "events.chat"}, {Name: "net.isolation.ops"}, {Name: "health.ping.log"}}
-	for glob, near := range map[string]string{"auth.logon": "near it: auth.login ", "broadcast": "near it: chat.broadcast ", "isolation": "near it: net.isolation.ops ", "[": "not a pattern"} {
+	for glob, near := range map[string]string{"auth.logon": "near it: auth.login ", "broadcast": "near it: chat.broadcast ", "isolaton": "near it: net.isolation.ops ", "helth.ping": "near it: health.ping.log ", "[": "not a pattern"} {
 		_, err := Choose(checks, []string{"auth.login", glob})
 		if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), near) {
 			t.Errorf("%s: %v", glob, err)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type fake struct {
 	lab.Target // what is not overridden below is not called
 	faults     map[string]bool
 	dir        string
+	public     string
+	inner      string
 	key        []byte
 	ring       *token.Ring
 	ports      map[string]int
@@ -42,10 +45,15 @@ type fake struct {
 	chat    *fakeChat
 }
 
-const (
-	fakePublic  = "127.0.0.1"
-	fakePrivate = "127.0.1.1"
-)
+// loopbacks gives each fake two addresses of its own: ports are the kernel's,
+// and on a shared address another test could listen on a port that is to be
+// silent.
+var loopbacks atomic.Uint32
+
+func ownAddresses() (public, private string) {
+	n := loopbacks.Add(2)
+	return fmt.Sprintf("127.%d.%d.1", 64+n>>8, n&255), fmt.Sprintf("127.%d.%d.1", 64+n>>8, n&255+1)
+}
 
 func newFake(t *testing.T, faults ...string) *fake {
 	t.Helper()
@@ -53,11 +61,12 @@ func newFake(t *testing.T, faults ...string) *fake {
 	for _, name := range faults {
 		f.faults[name] = true
 	}
+	f.public, f.inner = ownAddresses()
 	f.ring = token.NewRing(f.key)
 	f.secrets(t)
-	f.serveHTTP(t, "auth", fakePublic, f.authHandler())
+	f.serveHTTP(t, "auth", f.public, f.authHandler())
 	f.chat = newFakeChat(f)
-	f.serve(t, "chat", fakePublic, f.chat.serve)
+	f.serve(t, "chat", f.public, f.chat.serve)
 	f.serve(t, "logd", f.private("logd"), f.serveRelay(t))
 	f.serve(t, "healthd", f.private("healthd"), f.serveHealth)
 	f.serve(t, "mongodb", f.private("mongodb"), func(net.Conn) {})
@@ -76,7 +85,7 @@ func (f *fake) private(name string) string {
 	if f.has(name + " public") {
 		return "0.0.0.0"
 	}
-	return fakePrivate
+	return f.inner
 }
 
 func (f *fake) inventory(t *testing.T) *inventory.Inventory {
@@ -86,7 +95,7 @@ func (f *fake) inventory(t *testing.T) *inventory.Inventory {
 	for name, port := range f.ports {
 		fmt.Fprintf(&b, "    %s_port: %d\n", name, port)
 	}
-	fmt.Fprintf(&b, "  hosts:\n    one:\n      public_address: %s\n      private_address: %s\n  children:\n", fakePublic, fakePrivate)
+	fmt.Fprintf(&b, "  hosts:\n    one:\n      public_address: %s\n      private_address: %s\n  children:\n", f.public, f.inner)
 	for _, group := range []string{"authd", "chatd", "logd", "healthd", "mongodb"} {
 		if !f.has("no " + group) {
 			fmt.Fprintf(&b, "    %s: {hosts: {one: {}}}\n", group)
@@ -185,7 +194,7 @@ func (f *fake) secrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"lab", "logd"} {
-		if _, err := ca.Ensure(name, []string{fakePrivate}, time.Now()); err != nil {
+		if _, err := ca.Ensure(name, []string{f.inner}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

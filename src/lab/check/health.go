@@ -92,14 +92,20 @@ func value7(ctx context.Context, addr, key string) (string, error) {
 	return *doc.Data[0].Value, nil
 }
 
+// forms are the two forms of the passive protocol.
+var forms = []struct {
+	name string
+	get  func(ctx context.Context, addr, key string) (string, error)
+}{{"key", value}, {"JSON", value7}}
+
 // both asks in both forms and states that the values are as wanted.
 func (e *Env) both(ctx context.Context, at endpoint, key, want string) error {
-	for form, get := range map[string]func(context.Context, string, string) (string, error){"key": value, "JSON": value7} {
-		got, err := get(ctx, at.addr, key)
+	for _, form := range forms {
+		got, err := form.get(ctx, at.addr, key)
 		if err != nil {
-			return fmt.Errorf("%s, asked by %s: %w", key, form, err)
+			return fmt.Errorf("%s, asked by %s: %w", key, form.name, err)
 		}
-		e.Same(key+", asked by "+form+",", want, got)
+		e.Same(key+", asked by "+form.name+",", want, got)
 	}
 	return nil
 }
@@ -118,8 +124,8 @@ func healthUp(ctx context.Context, e *Env, at endpoint) error {
 }
 
 func healthDiscovery(ctx context.Context, e *Env, at endpoint) error {
-	for _, get := range []func(context.Context, string, string) (string, error){value, value7} {
-		text, err := get(ctx, at.addr, "chatlab.discovery")
+	for _, form := range forms {
+		text, err := form.get(ctx, at.addr, "chatlab.discovery")
 		if err != nil {
 			return err
 		}

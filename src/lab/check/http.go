@@ -28,6 +28,7 @@ type call struct {
 	body         string
 	ctype        string // "" is application/json where there is a body, "-" is none
 	bearer       string
+	node         int // which auth server, counted round, where there are several
 }
 
 // reply is its answer, read whole.
@@ -64,11 +65,11 @@ func (j *Journey) get(ctx context.Context, url string) (reply, error) {
 
 // auth asks the auth server.
 func (j *Journey) auth(ctx context.Context, c call) (reply, error) {
-	at, err := j.first(partAuth)
-	if err != nil {
-		return reply{}, err
+	servers := j.serving(partAuth)
+	if len(servers) == 0 {
+		return reply{}, fmt.Errorf("the inventory has no %s", partAuth)
 	}
-	return j.do(ctx, "http://"+at.addr+c.path, c)
+	return j.do(ctx, "http://"+servers[c.node%len(servers)].addr+c.path, c)
 }
 
 func (j *Journey) do(ctx context.Context, url string, c call) (reply, error) {

@@ -116,7 +116,9 @@ func (j *Journey) newPerson(n int) *person {
 	p := &person{n: n, name: j.name(string(rune('a' + n)))}
 	p.email = p.name + "@example.org"
 	p.signup = step(j, func(ctx context.Context) (reply, error) {
-		return j.auth(ctx, signupCall(p.name, password, p.email))
+		c := signupCall(p.name, password, p.email)
+		c.node = n
+		return j.auth(ctx, c)
 	})
 	p.login = step(j, func(ctx context.Context) (reply, error) {
 		r, err := p.signup()
@@ -131,7 +133,9 @@ func (j *Journey) newPerson(n int) *person {
 		if n == 1 {
 			id = strings.ToUpper(id) // ids are compared without case, and kept as given
 		}
-		r, err = j.auth(ctx, loginCall(id, password))
+		c := loginCall(id, password)
+		c.node = n + 1 // another than the sign-up's: they share their users
+		r, err = j.auth(ctx, c)
 		p.token = tokenIn(r)
 		return r, err
 	})
