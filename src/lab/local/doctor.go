@@ -46,7 +46,7 @@ func (t *Target) ports() []Finding {
 	own := supervisor.Marked(t.run())
 	var out []Finding
 	for _, b := range t.addresses() {
-		f := Finding{Name: "address." + b.what, What: b.what + " on " + b.node + ", " + b.addr, Result: OK}
+		f := Finding{Name: "address." + b.name, What: b.what + ", " + b.addr, Result: OK}
 		ln, err := net.Listen("tcp", b.addr)
 		switch {
 		case err == nil:

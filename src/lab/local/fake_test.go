@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 	if slices.Contains(programs, name) {
 		os.Exit(fake(name, os.Args[1:]))
 	}
+	// A program with the race detector waits a second before it ends.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(m.Run())
 }
 

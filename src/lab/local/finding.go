@@ -166,7 +166,7 @@ func (t *Target) versions(ctx context.Context, programs []Finding) {
 		}
 		wg.Go(func() {
 			out, err := exec.CommandContext(ctx, f.What, "--version").Output()
-			said := strings.TrimSpace(string(out))
+			said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 			_, version, _ := strings.Cut(said, " ")
 			switch {
 			case err != nil:

@@ -81,15 +81,15 @@ func binaries() []string {
 func (t *Target) addresses() []bound {
 	var out []bound
 	for _, s := range t.services() {
-		out = append(out, bound{s.Address, s.Name, s.Node})
+		out = append(out, bound{s.Address, s.Node + "." + s.Name, s.Name + " on " + s.Node})
 		if s.Ops != "" {
-			out = append(out, bound{s.Ops, s.Name + "'s ops listener", s.Node})
+			out = append(out, bound{s.Ops, s.Node + "." + s.Name + ".ops", s.Name + "'s ops listener on " + s.Node})
 		}
 		if s.Child != nil {
-			out = append(out, bound{s.Child.Ops, s.Child.Name + "'s ops listener", s.Node})
+			out = append(out, bound{s.Child.Ops, s.Node + "." + s.Child.Name + ".ops", s.Child.Name + "'s ops listener on " + s.Node})
 		}
 	}
 	return out
 }
 
-type bound struct{ addr, what, node string }
+type bound struct{ addr, name, what string }

@@ -1,0 +1,75 @@
+package local
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+)
+
+var _ lab.Tunable = host{}
+
+// Dir implements [lab.Tunable].
+func (h host) Dir(service string) (string, error) {
+	dir := h.t.data(h.node, service)
+	if _, err := os.Stat(dir); err != nil {
+		return "", errs.E(errs.NotFound, "%s has no data on %s", service, h.node)
+	}
+	return dir, nil
+}
+
+// Override implements [lab.Tunable]. The supervisor's plan does not change, and
+// the next `lab up` writes every file anew.
+func (h host) Override(ctx context.Context, service string, settings map[string]any) error {
+	n, ok := h.t.inv.Node(h.node)
+	if !ok {
+		return errs.E(errs.NotFound, "no node %q", h.node)
+	}
+	path := h.t.configPath(service, n)
+	configs, err := h.t.configs()
+	if err != nil {
+		return err
+	}
+	text, ok := configs[path]
+	if !ok {
+		return errs.E(errs.NotFound, "%s has no configuration on %s", service, h.node)
+	}
+	if len(settings) > 0 {
+		if text, err = changed(text, settings); err != nil {
+			return err
+		}
+	}
+	if err := writeIfChanged(path, text); err != nil {
+		return errs.E(errs.Failed, "configuration of %s: %w", service, err)
+	}
+	return h.Do(ctx, service, lab.Restart)
+}
+
+// changed returns a configuration with keys such as "a.b" set.
+func changed(text []byte, settings map[string]any) ([]byte, error) {
+	var root map[string]any
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, errs.E(errs.Failed, "configuration: %w", err)
+	}
+	for key, value := range settings {
+		at, parts := root, strings.Split(key, ".")
+		for _, p := range parts[:len(parts)-1] {
+			next, ok := at[p].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[p] = next
+			}
+			at = next
+		}
+		at[parts[len(parts)-1]] = value
+	}
+	out, err := yaml.Marshal(root)
+	if err != nil {
+		return nil, errs.E(errs.Failed, "configuration: %w", err)
+	}
+	return out, nil
+}
