@@ -72,6 +72,21 @@ type Host interface {
 	Do(ctx context.Context, service string, a Action) error
 }
 
+// Tunable is a Host whose services can run with other settings for a while. A
+// drill that needs it is skipped where a target has none.
+type Tunable interface {
+	Host
+
+	// Override restarts a service with some settings changed, keys as "a.b" of
+	// its configuration file; nil gives it its own settings back. It returns
+	// when the service is ready. Codes: not_found, failed.
+	Override(ctx context.Context, service string, settings map[string]any) error
+
+	// Dir returns the folder of a service's data on that machine: of a logger,
+	// its spool. Code not_found.
+	Dir(service string) (string, error)
+}
+
 // Action is what [Host].Do can do to a service.
 type Action string
 

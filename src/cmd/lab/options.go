@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -9,6 +11,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/drill"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 )
@@ -30,8 +33,25 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.json, "json", false, "machine-readable output")
 }
 
-// open returns the lab that the flags name. Fails with code usage.
+// open returns the lab that the flags name, healed of what a drill that was
+// killed has left. Fails with code usage, and failed when it cannot be healed.
 func (o *options) open() (*lab.Lab, error) {
+	l, err := o.describe()
+	if err != nil {
+		return nil, err
+	}
+	healed, err := drill.Heal(context.Background(), l, o.stateDir())
+	if err != nil {
+		return nil, errs.E(errs.Failed, "a drill was cut short and its faults cannot be healed: %w", err).WithFix("`%s`", o.command("down"))
+	}
+	if healed > 0 {
+		fmt.Fprintf(o.env.Stderr, "lab: a drill was cut short: healed %d faults that it had left\n", healed)
+	}
+	return l, nil
+}
+
+// describe returns the lab that the flags name, as it is. Fails with code usage.
+func (o *options) describe() (*lab.Lab, error) {
 	if err := o.knownTarget(); err != nil {
 		return nil, err
 	}

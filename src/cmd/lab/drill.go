@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/check"
+	"chatlab/src/lab/drill"
+)
+
+func drillCommand(o *options) *cobra.Command {
+	opt := drill.Options{}
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "drill [NAME...]",
+		Short: "Break the lab on purpose, under load, heal it, and give a verdict",
+		Long: "Runs fault drills against a lab that is up: users chat and sign in, faults are\n" +
+			"made and healed, then every event and every reader's view is accounted for.\n" +
+			"Without a name every drill but `all`, the random mix, runs.\n" +
+			"Exit status: 0 nothing lost, nothing twice; 1 a drill failed; 2 it could not run.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			drills, err := drill.Find(names)
+			if err != nil {
+				return err
+			}
+			if list {
+				return listDrills(o.env.Stdout)
+			}
+			return runDrills(cmd.Context(), o, drills, opt)
+		},
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill")
+	flags.IntVar(&opt.Users, "users", 40, "users who chat and read")
+	flags.IntVar(&opt.Rate, "rate", 700, "lines a second, all users together")
+	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
+	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
+	flags.BoolVar(&list, "list", false, "only name the drills")
+	return cmd
+}
+
+func listDrills(out io.Writer) error {
+	for _, d := range drill.Catalogue() {
+		if _, err := fmt.Fprintf(out, "%-14s %s\n", d.Name, d.About); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runDrills makes sure that the lab is well, then runs one drill after the other.
+func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.Options) error {
+	if opt.For <= 0 || opt.Users < 2 || opt.Rate < opt.Users {
+		return errs.E(errs.Usage, "--for must be more than 0, --users 2 or more, --rate at least --users")
+	}
+	l, err := o.open()
+	if err != nil {
+		return err
+	}
+	if err := wellBefore(ctx, l); err != nil {
+		return err
+	}
+	opt.State = o.stateDir()
+	if !o.json {
+		opt.Progress = func(line string) { fmt.Fprintf(o.env.Stdout, "  … %s\n", line) }
+	}
+	var reports []*drill.Report
+	failed, skipped := []string{}, 0
+	for _, d := range drills {
+		if why := d.Skipped(l); why != "" {
+			skipped++
+			fmt.Fprintf(o.progressOut(), "%s: skipped: %s\n", d.Name, why)
+			continue
+		}
+		report, err := drill.Run(ctx, l, d, opt)
+		if report == nil {
+			return err
+		}
+		reports = append(reports, report)
+		if !o.json {
+			report.Print(o.env.Stdout)
+		}
+		if !report.OK {
+			failed = append(failed, d.Name)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return o.drillVerdict(reports, failed, skipped)
+}
+
+func (o *options) progressOut() io.Writer {
+	if o.json {
+		return o.env.Stderr
+	}
+	return o.env.Stdout
+}
+
+func (o *options) drillVerdict(reports []*drill.Report, failed []string, skipped int) error {
+	if o.json {
+		if err := writeJSON(o.env.Stdout, reports); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(o.progressOut(), "%d drills: %d ok, %d failed, %d skipped\n",
+		len(reports)+skipped, len(reports)-len(failed), len(failed), skipped)
+	if len(failed) > 0 {
+		return errs.E(errs.Failed, "failed: %s", strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// wellBefore refuses to break what is broken already: it names the check that
+// fails.
+func wellBefore(ctx context.Context, l *lab.Lab) error {
+	if err := check.Up(ctx, l); err != nil {
+		return err
+	}
+	journey, done, err := newJourney(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer done()
+	report := check.Run(ctx, journey, check.Catalogue(journey), nil)
+	for _, r := range report.Results {
+		if r.Result == check.Fail {
+			return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
+				WithFix("`lab check %s`", r.Name)
+		}
+	}
+	return nil
+}

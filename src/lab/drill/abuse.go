@@ -1,0 +1,156 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"chatlab/src/client"
+	"chatlab/src/errs"
+	"chatlab/src/wire"
+)
+
+// What the ill-behaved users of a drill do.
+const (
+	slowCount   = 5       // connections that do not read
+	slowBuffer  = 4 << 10 // bytes that their kernel takes
+	slowPadding = 1500    // bytes added to each line meanwhile
+	cutBacklog  = 8 << 20 // bytes said after which a reader must have been cut
+)
+
+// slowReaders lets some connections stop reading for the whole time; the lines
+// are long meanwhile, so that they fall behind.
+func slowReaders(ctx context.Context, r *run) error {
+	r.crew.padding.Store(slowPadding)
+	defer r.crew.padding.Store(0)
+	began := r.crew.said.Load()
+	before := r.total("chatd", "chatlab_chat_slow_consumers_total")
+	if err := r.strike(ctx, r.slowReaderFault(remaining(ctx))); err != nil {
+		return err
+	}
+	bytes := (r.crew.said.Load() - began) * slowPadding
+	r.expect = append(r.expect, func(context.Context) error {
+		if cut := r.total("chatd", "chatlab_chat_slow_consumers_total") - before; cut < slowCount && bytes > cutBacklog {
+			return fmt.Errorf("%d bytes were said to %d users who do not read, %.0f were cut off", bytes, slowCount, cut)
+		}
+		return nil
+	})
+	return nil
+}
+
+// slowReaderFault opens connections that take part in the room and do not read.
+func (r *run) slowReaderFault(hold time.Duration) fault {
+	var conns []net.Conn
+	return fault{name: fmt.Sprintf("%d users stop reading", slowCount), hold: hold,
+		make: func(ctx context.Context) error {
+			token, err := r.probe.login(ctx)
+			if err != nil {
+				return err
+			}
+			for range slowCount {
+				conn, err := r.openDeaf(ctx, token)
+				if err != nil {
+					return err
+				}
+				conns = append(conns, conn)
+			}
+			return nil
+		},
+		after: func() {
+			for _, c := range conns {
+				_ = c.Close()
+			}
+		},
+	}
+}
+
+func (r *run) openDeaf(ctx context.Context, token string) (net.Conn, error) {
+	d := net.Dialer{Timeout: probeTry}
+	conn, err := d.DialContext(ctx, "tcp", r.probe.chats[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(slowBuffer); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	_ = conn.SetDeadline(time.Now().Add(probeTry))
+	if _, err := fmt.Fprintf(conn, "%s\n/join %s\n", token, r.crew.room); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	// The greeting only: nothing is read after it.
+	if _, err := io.ReadFull(conn, make([]byte, len("connected.\n"))); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, conn.SetDeadline(time.Time{})
+}
+
+// flood lets one user say far more than is allowed for the whole time.
+func flood(ctx context.Context, r *run) error {
+	if err := r.strike(ctx, r.floodFault(remaining(ctx))); err != nil {
+		return err
+	}
+	r.expect = append(r.expect, func(context.Context) error {
+		if r.ledger.sum().Refused[errs.RateLimited] == 0 {
+			return errors.New("a user far beyond the rate was not refused once")
+		}
+		return nil
+	})
+	return nil
+}
+
+// floodFault makes one user say as many lines as the connection takes. They
+// are numbered and accounted for like all others.
+func (r *run) floodFault(hold time.Duration) fault {
+	return fault{name: "one user floods the room", make: func(ctx context.Context) error {
+		token, err := r.probe.login(ctx)
+		if err != nil {
+			return err
+		}
+		chat, err := client.Dial(ctx, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.room, Login: r.probe.login})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = chat.Close() }()
+		r.pour(ctx, chat, hold)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		return chat.Drain(limit)
+	}}
+}
+
+// pour sends as fast as answers come: a window of lines is on its way.
+func (r *run) pour(ctx context.Context, chat *client.Chat, hold time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, hold)
+	defer cancel()
+	producer := r.id + "-flood"
+	window := make(chan struct{}, 200)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case window <- struct{}{}:
+		}
+		n := r.ledger.next(producer)
+		err := chat.SendAsync(label(producer, n)+" much too much", func(_ wire.Message, err error) {
+			r.ledger.answered(producer, n, err)
+			<-window
+		})
+		if err != nil {
+			r.ledger.answered(producer, n, notSent{err})
+			return
+		}
+	}
+}
+
+// total adds up a counter over the members of a service; a daemon that was
+// started again counts anew.
+func (r *run) total(service, name string) (sum float64) {
+	for _, addr := range r.lab.Inventory.OpsAddresses(service) {
+		v, _ := metric(context.Background(), addr, name)
+		sum += v
+	}
+	return sum
+}

@@ -1,0 +1,102 @@
+// Package drill breaks a running lab on purpose, under load, heals it, and says
+// whether anything was lost.
+//
+// A drill signs users up, lets them chat and sign in, and meanwhile injects one
+// fault after the other through [lab.Host]. After each heal it measures how long
+// it takes until a user is served again. At the end it waits until the log
+// database holds what was acknowledged and compares: each event names its
+// producer and a number, so every one can be accounted for. Each reader's view
+// is compared too: every line once, in one order.
+//
+// What undoes a fault is written to a journal before the fault is made, so that
+// a drill that was itself killed can be healed by the next command.
+package drill
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+)
+
+// Options say how hard and how long.
+type Options struct {
+	For      time.Duration // how long faults are made
+	Users    int           // who chat, each reading every line
+	Rate     int           // lines a second, all users together
+	Seed     uint64        // of the random mix: the same seed, the same faults
+	Recovery time.Duration // longest time from a heal to a served user
+	State    string        // folder for the journal
+	Progress func(line string)
+}
+
+// Drill is one way to break a lab.
+type Drill struct {
+	Name  string
+	About string
+
+	needs []string // services that the lab must have
+	tunes bool     // it changes settings: hosts must be lab.Tunable
+	act   func(ctx context.Context, r *run) error
+}
+
+// Skipped tells why a lab cannot do a drill, or "".
+func (d Drill) Skipped(l *lab.Lab) string {
+	for _, service := range d.needs {
+		if len(l.Inventory.Members(service)) == 0 {
+			return "the lab has no " + service
+		}
+	}
+	if host, err := l.Target.Host(l.Inventory.Nodes[0].Name); d.tunes && err == nil {
+		if _, ok := host.(lab.Tunable); !ok {
+			return "target " + l.Target.Name() + " cannot change a service's settings"
+		}
+	}
+	return ""
+}
+
+// Catalogue returns every drill, the random mix last.
+func Catalogue() []Drill {
+	drills := []Drill{
+		kills("kill-logger", "kill -9 of both loggers, every second", authLogger, chatLogger),
+		kills("kill-logd", "kill -9 of logd, every second", inventory.Logd),
+		kills("kill-authd", "kill -9 of authd, every second", inventory.Authd),
+		kills("kill-chatd", "kill -9 of chatd, every second", inventory.Chatd),
+		outage("stop-mongodb", "the log database is away", inventory.MongoDB),
+		outage("stop-mariadb", "the user database is away", inventory.MariaDB),
+		{Name: "freeze", About: "each daemon in turn stops answering (SIGSTOP)", act: freezeAll},
+		{Name: "disk-full", About: "the spools are full: logd is away and they hold little", tunes: true, act: diskFull},
+		{Name: "slow-reader", About: "clients that stop reading", act: slowReaders},
+		{Name: "flood", About: "clients far beyond their rate", act: flood},
+		{Name: "torn-spool", About: "half a record and garbage at the end of a spool, a damaged record in its middle", tunes: true, act: tornSpool},
+		{Name: "rotate-keys", About: "a new token key first, the old one removed later", act: rotateKeys},
+		{Name: "restart-all", About: "every service is restarted, one after the other", act: restartAll},
+	}
+	return append(drills, Drill{Name: "all", About: "a random mix of faults from the seed", act: mix})
+}
+
+// Find returns the drills of those names, in the catalogue's order; no name
+// means all but the mix. Fails with code usage, and the list.
+func Find(names []string) ([]Drill, error) {
+	var out []Drill
+	all := Catalogue()
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(d Drill) bool { return d.Name == name }) {
+			var known []string
+			for _, d := range all {
+				known = append(known, d.Name)
+			}
+			return nil, errs.E(errs.Usage, "no drill %q", name).WithFix("there are %s", strings.Join(known, ", "))
+		}
+	}
+	for _, d := range all {
+		if slices.Contains(names, d.Name) || (len(names) == 0 && d.Name != "all") {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,110 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+)
+
+// The loggers, as [lab.Host.Do] calls them: children of authd and chatd.
+const (
+	authLogger = "authd-logger"
+	chatLogger = "chatd-logger"
+)
+
+// carriers names the group whose nodes carry a service.
+func carriers(service string) string {
+	switch service {
+	case authLogger:
+		return inventory.Authd
+	case chatLogger:
+		return inventory.Chatd
+	}
+	return service
+}
+
+// fault is one thing that is broken, kept so for a while, and healed.
+type fault struct {
+	name  string
+	hold  time.Duration
+	undos []undo
+	make  func(context.Context) error
+	after func() // may be nil: ends what make began, before the heal
+}
+
+// on builds a fault from one action on a service of a node and what undoes it.
+func (r *run) on(node, service string, do, back lab.Action, hold time.Duration) fault {
+	f := fault{name: string(do) + " " + service + " on " + node, hold: hold}
+	if back != "" {
+		f.undos = []undo{{Node: node, Service: service, Action: back}}
+	}
+	f.make = func(ctx context.Context) error {
+		host, err := r.lab.Target.Host(node)
+		if err != nil {
+			return err
+		}
+		return host.Do(ctx, service, do)
+	}
+	return f
+}
+
+// strike makes a fault, holds it, heals it and waits until a user is served
+// again. The heal happens whatever becomes of ctx.
+func (r *run) strike(ctx context.Context, f fault) error {
+	if err := r.journal.add(f.undos); err != nil {
+		return err
+	}
+	r.report.Faults++
+	r.say("%s", f.name)
+	madeErr := f.make(ctx)
+	if madeErr == nil {
+		pause(ctx, f.hold)
+	}
+	if f.after != nil {
+		f.after()
+	}
+	healing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := healSteps(healing, r.lab, r.journal, f.undos); err != nil {
+		return errors.Join(madeErr, err)
+	}
+	if madeErr != nil {
+		return madeErr
+	}
+	back, err := r.probe.untilServed(healing)
+	if err != nil {
+		return err
+	}
+	r.report.back(f.name, back)
+	return nil
+}
+
+// pause waits for the time that a fault is to last, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// everySecond strikes with what next gives, at the most once a second, until
+// ctx ends.
+func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for i := 0; ctx.Err() == nil; i++ {
+		if err := r.strike(ctx, next(i)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return nil
+}

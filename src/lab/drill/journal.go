@@ -1,0 +1,180 @@
+package drill
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+)
+
+// undo is one step that heals: it may be done when nothing is broken, too.
+type undo struct {
+	Node    string     `json:"node"`
+	Service string     `json:"service"`
+	Action  lab.Action `json:"action,omitempty"`
+	Restore bool       `json:"restore,omitempty"` // the service's own configuration
+	File    string     `json:"file,omitempty"`    // on this machine, with
+	Content []byte     `json:"content,omitempty"` // what was in it
+}
+
+// journal keeps the undo steps of faults that are not healed yet, in a file
+// that outlives the process.
+type journal struct {
+	path string
+	lock *os.File
+
+	mu   sync.Mutex
+	open []undo
+}
+
+const journalName = "drill.json"
+
+var errBusy = errors.New("another drill is running on this lab")
+
+// openJournal takes the journal for this process. Fails with code usage when
+// another drill has it.
+func openJournal(state string) (*journal, error) {
+	path := filepath.Join(state, journalName)
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "drill journal: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, errs.E(errs.Usage, "%w", errBusy).WithFix("wait for it, or stop it")
+	}
+	j := &journal{path: path, lock: lock}
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return j, nil
+	case err == nil:
+		err = json.Unmarshal(text, &j.open)
+	}
+	if err != nil {
+		j.close()
+		return nil, errs.E(errs.Usage, "drill journal %s: %w", path, err).WithFix("remove it, then `lab up`")
+	}
+	return j, nil
+}
+
+func (j *journal) close() {
+	_ = j.lock.Close() // gives the lock back
+}
+
+// add writes steps down before the fault that they undo is made.
+func (j *journal) add(steps []undo) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open = append(j.open, steps...)
+	return j.save()
+}
+
+// done drops the last n steps: their fault is healed.
+func (j *journal) done(n int) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open = j.open[:len(j.open)-n]
+	return j.save()
+}
+
+func (j *journal) save() error {
+	if len(j.open) == 0 {
+		err := os.Remove(j.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	text, err := json.Marshal(j.open)
+	if err != nil {
+		return err
+	}
+	tmp := j.path + ".new"
+	if err := os.WriteFile(tmp, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, j.path)
+}
+
+// Heal undoes what a drill that was killed has left broken, and returns how
+// many steps that took. It does nothing while a drill runs. In a lab that is
+// down only files are put back: its services start with their own settings.
+func Heal(ctx context.Context, l *lab.Lab, state string) (int, error) {
+	if _, err := os.Stat(filepath.Join(state, journalName)); err != nil {
+		return 0, nil // nothing to heal
+	}
+	j, err := openJournal(state)
+	switch {
+	case errors.Is(err, errBusy):
+		return 0, nil // a running drill heals for itself
+	case err != nil:
+		return 0, err
+	}
+	defer j.close()
+	if !running(ctx, l) {
+		j.open = slices.DeleteFunc(j.open, func(u undo) bool { return u.File == "" })
+	}
+	n := len(j.open)
+	if err := healSteps(ctx, l, j, slices.Clone(j.open)); err != nil {
+		return 0, err
+	}
+	return n, j.save()
+}
+
+func running(ctx context.Context, l *lab.Lab) bool {
+	rows, err := l.Target.Status(ctx)
+	return err == nil && slices.ContainsFunc(rows, func(s lab.ServiceStatus) bool { return s.PID > 0 })
+}
+
+// healSteps undoes steps, the last first, and drops each that worked.
+func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error {
+	for i := len(steps) - 1; i >= 0; i-- {
+		if err := steps[i].perform(ctx, l); err != nil {
+			return err
+		}
+		if err := j.done(1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u undo) perform(ctx context.Context, l *lab.Lab) error {
+	if u.File != "" {
+		return replaceFile(u.File, u.Content)
+	}
+	host, err := l.Target.Host(u.Node)
+	if err != nil {
+		return err
+	}
+	if u.Restore {
+		tunable, ok := host.(lab.Tunable)
+		if !ok {
+			return errs.E(errs.Failed, "%s on %s: its settings cannot be given back", u.Service, u.Node)
+		}
+		return tunable.Override(ctx, u.Service, nil)
+	}
+	return host.Do(ctx, u.Service, u.Action)
+}
+
+// replaceFile writes a file in one step, with its mode.
+func replaceFile(path string, content []byte) error {
+	mode := fs.FileMode(0o600)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	if err := os.WriteFile(path+".new", content, mode); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -1,0 +1,107 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/token"
+)
+
+// keyFollow is how long the servers may take to see a new key file.
+const keyFollow = 3 * time.Second
+
+// rotateKeys puts a new key before the old one, lets everyone renew, removes
+// the old one, and makes everyone come back with what they have.
+func rotateKeys(ctx context.Context, r *run) error {
+	path, err := r.lab.Target.Secret("jwt.key")
+	if err != nil {
+		return err
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	fresh := []byte(token.NewKeyLine())
+	both := append(append([]byte{}, fresh...), old...)
+	// Should this be cut short, both keys are the state in which nobody is thrown out.
+	steps := []undo{{File: path, Content: both}}
+	if err := r.journal.add(steps); err != nil {
+		return err
+	}
+	r.report.Faults++
+	if err := r.rotate(ctx, path, fresh, both); err != nil {
+		return errors.Join(err, healSteps(context.WithoutCancel(ctx), r.lab, r.journal, steps))
+	}
+	return r.journal.done(len(steps))
+}
+
+func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error {
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	r.say("a new key signs, the old one still verifies")
+	if err := replaceFile(path, both); err != nil {
+		return err
+	}
+	if err := r.untilSignedBy(work, fresh); err != nil {
+		return err
+	}
+	for _, m := range r.crew.chats {
+		if err := m.chat.Renew(work); err != nil {
+			return fmt.Errorf("%s could not renew its token: %w", m.name, err)
+		}
+	}
+	pause(ctx, remaining(ctx)/2)
+	r.say("the old key is gone, and everyone has to connect again")
+	if err := replaceFile(path, fresh); err != nil {
+		return err
+	}
+	pause(work, keyFollow)
+	chatd := r.places(inventory.Chatd)[0]
+	if err := r.strike(ctx, r.on(chatd.node, chatd.service, lab.Kill, "", 0)); err != nil {
+		return err
+	}
+	r.expect = append(r.expect, r.nobodyThrownOut)
+	return nil
+}
+
+// untilSignedBy waits until the auth server signs with a key.
+func (r *run) untilSignedBy(ctx context.Context, keyLine []byte) error {
+	keys, err := token.ParseKeys(keyLine)
+	if err != nil {
+		return err
+	}
+	ring := token.NewRing(keys...)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		raw, err := r.probe.login(ctx)
+		if err == nil {
+			if _, err = ring.Verify(raw, time.Now()); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errs.Wrap(err, errs.Failed, "the auth server does not sign with the new key")
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *run) nobodyThrownOut(context.Context) error {
+	for _, m := range r.crew.chats {
+		if n := m.chat.Stats().Refused[errs.BadToken]; n > 0 {
+			return fmt.Errorf("%s was refused %d times with bad_token", m.name, n)
+		}
+		if err := m.chat.Err(); err != nil {
+			return fmt.Errorf("%s was thrown out: %w", m.name, err)
+		}
+	}
+	return nil
+}

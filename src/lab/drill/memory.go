@@ -1,0 +1,93 @@
+package drill
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+)
+
+// memoryWatch samples the resident memory of the daemons once a second.
+type memoryWatch struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// opsNames are the inventory's names of ops listeners.
+var opsNames = []string{inventory.Authd, inventory.Chatd, inventory.Logd, inventory.Healthd, "authd_logger", "chatd_logger"}
+
+func watchMemory(l *lab.Lab, into *Report) *memoryWatch {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &memoryWatch{cancel: cancel}
+	sample := func() {
+		for name, rss := range residentMemory(ctx, l) {
+			m, seen := into.Memory[name]
+			if !seen {
+				m.Before = rss
+			}
+			m.Peak, m.After = max(m.Peak, rss), rss
+			into.Memory[name] = m
+		}
+	}
+	sample()
+	w.done.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				sample()
+			}
+		}
+	})
+	return w
+}
+
+func (w *memoryWatch) stop() {
+	w.cancel()
+	w.done.Wait()
+}
+
+func residentMemory(ctx context.Context, l *lab.Lab) map[string]int64 {
+	out := map[string]int64{}
+	for _, name := range opsNames {
+		for _, n := range l.Inventory.Members(strings.TrimSuffix(name, "_logger")) {
+			if v, ok := metric(ctx, l.Inventory.OpsAddress(name, n), "process_resident_memory_bytes"); ok {
+				out[name+"@"+n.Name] = int64(v)
+			}
+		}
+	}
+	return out
+}
+
+// metric reads one plain metric of a daemon; false while it does not answer.
+func metric(ctx context.Context, ops, name string) (float64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
+	if err != nil {
+		return 0, false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, false
+	}
+	defer func() { _ = res.Body.Close() }()
+	lines := bufio.NewScanner(io.LimitReader(res.Body, 4<<20))
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			v, err := strconv.ParseFloat(rest, 64)
+			return v, err == nil
+		}
+	}
+	return 0, false
+}

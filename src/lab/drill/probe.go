@@ -1,0 +1,143 @@
+package drill
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"chatlab/src/client"
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+)
+
+const (
+	probeEvery = 20 * time.Millisecond
+	probeTry   = 2 * time.Second // for one step of one attempt
+)
+
+// probe is a user whom every part must serve: it asks each daemon whether it
+// is ready, signs in, and says a line that must come back.
+type probe struct {
+	user  string
+	login func(context.Context) (string, error)
+	ready []string // ops addresses
+	chats []string
+	lines int
+}
+
+// newProbe signs its user up and makes sure that the lab serves it now.
+func newProbe(ctx context.Context, r *run) (*probe, error) {
+	auth, err := client.NewAuth(baseURLs(r.lab.Inventory)...)
+	if err != nil {
+		return nil, err
+	}
+	p := &probe{user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
+	for _, s := range []string{inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd} {
+		p.ready = append(p.ready, r.lab.Inventory.OpsAddresses(s)...)
+	}
+	if err := auth.SignUp(ctx, p.user, r.id+password, p.user+"@example.org"); err != nil {
+		return nil, err
+	}
+	p.login = func(ctx context.Context) (string, error) { return auth.Login(ctx, p.user, r.id+password) }
+	return p, p.served(ctx)
+}
+
+// untilServed returns how long it takes until the user is served. Fails with
+// code failed after the context's end, with the last reason.
+func (p *probe) untilServed(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		err := p.served(ctx)
+		if err == nil {
+			return time.Since(began), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, errs.Wrap(err, errs.Failed, "no user is served after the heal")
+		case <-tick.C:
+		}
+	}
+}
+
+// served makes one attempt; it fails with what did not work.
+func (p *probe) served(ctx context.Context) error {
+	for _, addr := range p.ready {
+		if err := getReady(ctx, addr); err != nil {
+			return err
+		}
+	}
+	try, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
+	token, err := p.login(try)
+	if err != nil {
+		return err
+	}
+	for _, addr := range p.chats {
+		if err := p.roundTrip(try, addr, token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func getReady(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	why, _ := io.ReadAll(io.LimitReader(res.Body, 400))
+	return fmt.Errorf("%s is not ready: %s", addr, strings.TrimSpace(string(why)))
+}
+
+// roundTrip says one line in plain mode and waits until it comes back.
+func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	p.lines++
+	said := fmt.Sprintf("%s is served %d", p.user, p.lines)
+	if _, err := fmt.Fprintf(conn, "%s\n/join %s\n%s\n", token, p.user, said); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		switch text := lines.Text(); {
+		case text == p.user+" : "+said:
+			return nil
+		case strings.HasPrefix(text, "error: "):
+			return fmt.Errorf("chat at %s: %s", addr, text)
+		}
+	}
+	return fmt.Errorf("chat at %s: the line did not come back", addr)
+}
+
+// baseURLs are the auth servers' addresses as a client takes them.
+func baseURLs(inv *inventory.Inventory) []string {
+	var out []string
+	for _, a := range inv.Addresses(inventory.Authd) {
+		out = append(out, "http://"+a)
+	}
+	return out
+}

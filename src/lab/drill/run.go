@@ -1,0 +1,112 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+)
+
+// settleLimit bounds the waiting for the log database after the last heal.
+const settleLimit = 3 * time.Minute
+
+// run is one drill under way.
+type run struct {
+	lab     *lab.Lab
+	opt     Options
+	id      string // in every name and line of this run
+	journal *journal
+	ledger  *ledger
+	crew    *crew
+	probe   *probe
+	report  *Report
+	expect  []func(context.Context) error // what must hold after the heal
+}
+
+func (r *run) say(format string, args ...any) {
+	if r.opt.Progress != nil {
+		r.opt.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// Run does one drill on a lab that is up and heals it, also when ctx ends
+// before. The report is never nil when the drill began. Fails with code usage
+// when it could not begin, and with failed when it could not heal or measure;
+// a report that is not OK is no error.
+func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error) {
+	j, err := openJournal(opt.State)
+	if err != nil {
+		return nil, err
+	}
+	defer j.close()
+	r := &run{
+		lab: l, opt: opt, journal: j, ledger: newLedger(),
+		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
+		report: newReport(d.Name, opt),
+	}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	defer r.crew.leave()
+	err = r.perform(ctx, d)
+	r.report.finish(err)
+	return r.report, err
+}
+
+// prepare signs the users up and lets them in.
+func (r *run) prepare(ctx context.Context) error {
+	r.say("%d users sign up and join", r.opt.Users)
+	var err error
+	if r.crew, err = gather(ctx, r); err != nil {
+		return errs.Wrap(err, errs.Usage, "the lab does not serve the drill's users").WithFix("lab check")
+	}
+	if r.probe, err = newProbe(ctx, r); err != nil {
+		r.crew.leave()
+		return errs.Wrap(err, errs.Usage, "the lab is not well before the drill").WithFix("lab check")
+	}
+	return nil
+}
+
+func (r *run) perform(ctx context.Context, d Drill) error {
+	memory := watchMemory(r.lab, r.report)
+	defer memory.stop()
+	load := r.crew.work(ctx)
+	faults, cancel := context.WithTimeout(ctx, r.opt.For)
+	err := d.act(faults, r)
+	cancel()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	load.stop() // also when the drill could not go on: its account still counts
+	after := context.WithoutCancel(ctx)
+	return errors.Join(err, r.settle(after), r.check(after))
+}
+
+func (r *run) check(ctx context.Context) error {
+	for _, holds := range r.expect {
+		if err := holds(ctx); err != nil {
+			r.report.Broken = append(r.report.Broken, err.Error())
+		}
+	}
+	return nil
+}
+
+// settle waits until every sender has its answers, every reader has seen
+// every line and the log database holds what was acknowledged.
+func (r *run) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	began := time.Now()
+	r.say("waiting for the last receipts")
+	r.crew.drain(ctx)
+	r.report.Views = r.crew.views(ctx)
+	r.say("reading the log database back")
+	err := r.readBack(ctx)
+	r.report.Settled = time.Since(began)
+	r.report.Account = r.ledger.sum()
+	return err
+}
