@@ -13,10 +13,11 @@ type Draft struct {
 	ID               string // chosen by the sender; "" for none
 }
 
-// Receipt says where a line is stored.
+// Receipt says where a line is stored, or why it is not.
 type Receipt struct {
 	Seq    uint64
 	Repeat bool // it was stored before: the same user sent the same id
+	Err    error
 }
 
 // Bounds is the first and the last number of a log that is held. An empty log
@@ -30,10 +31,11 @@ const Window = 10 * time.Minute
 // sequence for all rooms. Every method is safe for many goroutines. All fail
 // with code unavailable when the log cannot serve, and as ctx does.
 type Log interface {
-	// Publish stores a line and returns once it is durable. A line whose user
-	// and id were stored within Window is not stored again. After unavailable,
-	// the line may or may not have been stored: send it again with its id.
-	Publish(ctx context.Context, d Draft) (Receipt, error)
+	// Publish stores lines, in their order, and returns a receipt for each once
+	// all are durable or have failed. A line whose user and id were stored within
+	// Window is not stored again. A line that failed with unavailable may have
+	// been stored all the same: publish it again with its id.
+	Publish(ctx context.Context, lines ...Draft) []Receipt
 
 	// Follow calls fn with every line of every room after a number, in order,
 	// each once, as they are stored, in batches of what is there. It returns

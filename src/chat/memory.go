@@ -39,16 +39,25 @@ func (m *Memory) check(ctx context.Context) error {
 }
 
 // Publish implements [Log].
-func (m *Memory) Publish(ctx context.Context, d Draft) (Receipt, error) {
+func (m *Memory) Publish(ctx context.Context, lines ...Draft) []Receipt {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.check(ctx); err != nil {
-		return Receipt{}, err
+	var out []Receipt
+	for _, d := range lines {
+		if err := m.check(ctx); err != nil {
+			out = append(out, Receipt{Err: err})
+			continue
+		}
+		out = append(out, m.add(d))
 	}
+	return out
+}
+
+func (m *Memory) add(d Draft) Receipt {
 	seq := uint64(len(m.lines)) + 1
 	if d.ID != "" {
 		if old := m.ids[d.User+"/"+d.ID]; old > 0 {
-			return Receipt{Seq: old, Repeat: true}, nil
+			return Receipt{Seq: old, Repeat: true}
 		}
 		m.ids[d.User+"/"+d.ID] = seq
 	}
@@ -57,7 +66,7 @@ func (m *Memory) Publish(ctx context.Context, d Draft) (Receipt, error) {
 	})
 	close(m.more)
 	m.more = make(chan struct{})
-	return Receipt{Seq: seq}, nil
+	return Receipt{Seq: seq}
 }
 
 // Follow implements [Log].

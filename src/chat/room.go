@@ -11,8 +11,8 @@ import (
 )
 
 // Pauses between two passes over a lane's connections: a pass that took long is
-// followed by a pause twice as long, up to maxPause. More lines gather in it, so
-// that each write carries more of them, and a crowded room takes a third of a
+// followed by a pause eight times as long, up to maxPause. More lines gather in it, so
+// that each write carries more of them. A line is late by one pause at the most.
 // processor at the most. A pass over a few connections takes no pause.
 const (
 	minPass  = 300 * time.Microsecond
@@ -111,7 +111,7 @@ func (l *lane) serve(stats *Metrics, tasks *sync.WaitGroup) {
 		version := l.room.version.Load()
 		took := l.pass(stats)
 		if took >= minPass {
-			time.Sleep(min(2*took, maxPause))
+			time.Sleep(min(8*took, maxPause))
 		}
 		if l.room.version.Load() != version {
 			continue

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Server struct {
 	stats  *Metrics
 	rates  *rates
 	doors  *doors
+	aside  chan func() // work that needs a deep stack
 
 	mu       sync.Mutex
 	open     map[*session]struct{}
@@ -67,7 +69,7 @@ func New(o Options) (*Server, error) {
 		log: o.Log, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
 		ln: ln.(*net.TCPListener), hub: newHub(o.Log, stats), stats: stats,
 		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
-		open: map[*session]struct{}{},
+		aside: make(chan func()), open: map[*session]struct{}{},
 	}, nil
 }
 
@@ -91,6 +93,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
 	defer stop()
 
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for work := range s.aside {
+				work()
+			}
+		})
+	}
 	var err error
 	select {
 	case <-started:
@@ -100,6 +110,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	_ = s.ln.Close()
 	s.stop()
 	s.sessions.Wait()
+	close(s.aside)
+	workers.Wait()
 	stopHub()
 	if err == nil {
 		err = <-hubEnd

@@ -25,6 +25,7 @@ type session struct {
 	addr   string
 	ends   time.Time // of the token
 	said   uint64    // number of the last line it stored
+	drafts []Draft   // lines that are at hand and not yet published
 	plain  bool      // so until the first line says otherwise
 
 	mu      sync.Mutex
@@ -77,6 +78,9 @@ func (c *session) isStopped() bool {
 	defer c.mu.Unlock()
 	return c.stopped
 }
+
+// maxDrafts bounds the lines of a session that are published together.
+const maxDrafts = 64
 
 // errQuit ends a session without a refusal.
 var errQuit = errors.New("quit")
@@ -144,12 +148,12 @@ func (c *session) begin() error {
 	if err != nil {
 		return c.why(err)
 	}
-	hello, err := wire.ParseHello(line)
 	c.plain = len(line) == 0 || line[0] != '{'
+	hello, err := wire.ParseHello(line)
 	if err != nil {
 		return err
 	}
-	claims, err := c.verify(hello.Token)
+	claims, err := c.verifyAside(hello.Token)
 	if err != nil {
 		return err
 	}
@@ -179,6 +183,18 @@ func (c *session) verify(raw string) (token.Claims, error) {
 	return claims, err
 }
 
+// verifyAside verifies on one of the server's verifying goroutines. It takes a
+// deep stack, which a connection's own goroutine would keep for a long time.
+func (c *session) verifyAside(raw string) (claims token.Claims, err error) {
+	done := make(chan struct{})
+	c.server.aside <- func() {
+		claims, err = c.verify(raw)
+		close(done)
+	}
+	<-done
+	return claims, err
+}
+
 // patience bounds one use of the log.
 func (c *session) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), c.server.limits.Publish)
@@ -204,12 +220,15 @@ func (c *session) welcome(room string, seq uint64) []byte {
 	if c.plain {
 		return []byte(wire.Connected)
 	}
-	return wire.AppendJSON(nil, wire.Welcome{OK: true, User: c.member.user, Room: room, Seq: seq})
+	return wire.AppendWelcome(nil, wire.Welcome{OK: true, User: c.member.user, Room: room, Seq: seq})
 }
 
 // lines serves the client's lines until the session ends.
 func (c *session) lines() error {
 	for {
+		if len(c.drafts) == maxDrafts || !c.reader.HasLine() {
+			c.publish()
+		}
 		line, err := c.reader.Next(c.ends, c.server.limits.HalfLine)
 		switch {
 		case errs.Is(err, errs.TooLong):
@@ -249,32 +268,42 @@ func (c *session) line(raw []byte) error {
 	case err != nil:
 		c.refuse(err, l.ID)
 	case l.Cmd != "":
+		c.publish()
 		return c.command(l.Cmd)
 	case l.Text != "":
-		c.say(l)
+		c.drafts = append(c.drafts, Draft{Room: c.member.room.name, User: c.member.user, Text: l.Text, ID: l.ID})
 	}
 	return nil
 }
 
-// say stores a line. It comes back through the room; only a repeat does not.
-func (c *session) say(l wire.Line) {
+// publish stores the lines at hand, together. They come back through the room;
+// only a repeat does not.
+func (c *session) publish() {
+	if len(c.drafts) == 0 {
+		return
+	}
 	ctx, cancel := c.patience()
 	defer cancel()
-	receipt, err := c.server.log.Publish(ctx, Draft{Room: c.member.room.name, User: c.member.user, Text: l.Text, ID: l.ID})
-	switch {
-	case err != nil:
-		if !errs.Is(err, errs.Unavailable) {
-			c.server.logger.Error("a line was not stored", "err", err)
-			err = errs.Wrap(err, errs.Unavailable, "the line was not stored, try again later")
+	for i, r := range c.server.log.Publish(ctx, c.drafts...) {
+		id := c.drafts[i].ID
+		switch {
+		case r.Err != nil:
+			if !errs.Is(r.Err, errs.Unavailable) {
+				c.server.logger.Error("a line was not stored", "err", r.Err)
+				r.Err = errs.Wrap(r.Err, errs.Unavailable, "the line was not stored, try again later")
+			}
+			c.refuse(r.Err, id)
+		case r.Repeat:
+			c.server.stats.repeats.Inc()
+			if !c.plain {
+				c.send(wire.Stored{ID: id, Seq: r.Seq})
+			}
+		default:
+			c.said = r.Seq
+			c.server.stats.linesIn.Inc()
 		}
-		c.refuse(err, l.ID)
-	case receipt.Repeat:
-		c.server.stats.repeats.Inc()
-		c.send(wire.Stored{ID: l.ID, Seq: receipt.Seq})
-	default:
-		c.said = receipt.Seq
-		c.server.stats.linesIn.Inc()
 	}
+	c.drafts = nil // most connections say one line and are silent for long
 }
 
 // refuse refuses one line.

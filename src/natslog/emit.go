@@ -135,11 +135,11 @@ func (l *Log) acknowledge(batch []jetstream.Msg) {
 // eventOf makes the event of a line. Its id has the seconds of the line's time
 // and the line's number, so that a repeat has the same.
 func eventOf(msg jetstream.Msg) (event.Event, error) {
-	meta, err := msg.Metadata()
+	seq, at, err := place(msg.Reply())
 	if err != nil {
 		return event.Event{}, err
 	}
-	return lineEvent(decode(msg.Subject(), msg.Data(), meta.Sequence.Stream, meta.Timestamp)), nil
+	return lineEvent(decode(msg.Subject(), msg.Data(), seq, at)), nil
 }
 
 func lineEvent(m wire.Message) event.Event {

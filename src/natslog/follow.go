@@ -48,11 +48,11 @@ func (l *Log) Follow(ctx context.Context, after uint64, fn func([]wire.Message) 
 // gather takes what is there, beginning with msg.
 func gather(batch []wire.Message, msg *nats.Msg, queue <-chan *nats.Msg) ([]wire.Message, error) {
 	for size := 0; ; {
-		meta, err := msg.Metadata()
+		seq, at, err := place(msg.Reply)
 		if err != nil {
 			return nil, err
 		}
-		batch = append(batch, decode(msg.Subject, msg.Data, meta.Sequence.Stream, meta.Timestamp.UTC()))
+		batch = append(batch, decode(msg.Subject, msg.Data, seq, at))
 		if size += len(msg.Data); len(batch) == followBatch || size > followBytes {
 			return batch, nil
 		}

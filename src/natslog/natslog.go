@@ -66,16 +66,17 @@ type Options struct {
 
 // Log is a [chat.Log] on JetStream.
 type Log struct {
-	opts    Options
-	logger  *slog.Logger
-	server  *server.Server
-	conn    *nats.Conn
-	js      jetstream.JetStream
-	push    nats.JetStreamContext // its ordered push consumer costs least
-	stream  jetstream.Stream
-	events  jetstream.Consumer
-	backlog atomic.Int64 // lines whose event is not emitted, as last seen
-	emits   atomic.Bool  // Emit runs
+	opts      Options
+	logger    *slog.Logger
+	server    *server.Server
+	conn      *nats.Conn
+	publisher *publisher
+	js        jetstream.JetStream
+	push      nats.JetStreamContext // its ordered push consumer costs least
+	stream    jetstream.Stream
+	events    jetstream.Consumer
+	backlog   atomic.Int64 // lines whose event is not emitted, as last seen
+	emits     atomic.Bool  // Emit runs
 
 	closing   sync.Once
 	closed    chan struct{}
@@ -135,8 +136,10 @@ func (l *Log) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.js, err = jetstream.New(l.conn, jetstream.WithPublishAsyncMaxPending(maxPending),
-		jetstream.WithPublishAsyncTimeout(publishTimeout)); err != nil {
+	if l.js, err = jetstream.New(l.conn); err != nil {
+		return err
+	}
+	if l.publisher, err = newPublisher(l.conn, l.closed); err != nil {
 		return err
 	}
 	if l.push, err = l.conn.JetStream(); err != nil {

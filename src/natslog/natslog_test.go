@@ -43,8 +43,8 @@ func say(t *testing.T, log *natslog.Log, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		d := chat.Draft{Room: "lobby", User: "kim", Text: fmt.Sprint("line ", i), ID: fmt.Sprint(i)}
-		if _, err := log.Publish(t.Context(), d); err != nil {
-			t.Fatal(err)
+		if r := log.Publish(t.Context(), d)[0]; r.Err != nil {
+			t.Fatal(r.Err)
 		}
 	}
 }
@@ -64,9 +64,9 @@ func TestLogIsReadBackFromItsFiles(t *testing.T) {
 	if err != nil || fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Fatalf("%d lines before, %d after (%v), or they differ", len(before), len(after), err)
 	}
-	r, err := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "line 7", ID: "7"})
-	if err != nil || !r.Repeat || r.Seq != 8 {
-		t.Errorf("a repeat after a restart = %+v, %v", r, err)
+	r := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "line 7", ID: "7"})[0]
+	if r != (chat.Receipt{Seq: 8, Repeat: true}) {
+		t.Errorf("a repeat after a restart = %+v", r)
 	}
 }
 
@@ -214,16 +214,14 @@ func TestLinesAreRefusedWhileTooManyEventsWait(t *testing.T) {
 	to.setFail(errs.E(errs.Unavailable, "away"))
 	emit(t, log, to)
 	until(t, "lines are refused", func() bool {
-		_, err := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})
-		return errs.Is(err, errs.Unavailable)
+		return errs.Is(log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})[0].Err, errs.Unavailable)
 	})
 	if err := log.Ready(t.Context()); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("ready = %v", err)
 	}
 	to.setFail(nil)
 	until(t, "lines are taken again", func() bool {
-		_, err := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})
-		return err == nil
+		return log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})[0].Err == nil
 	})
 }
 
@@ -275,9 +273,8 @@ func TestTrimHoldsTheSize(t *testing.T) {
 func TestAClosedLogIsUnavailable(t *testing.T) {
 	log := open(t, t.TempDir(), nil)
 	log.Close()
-	_, err := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})
-	if !errs.Is(err, errs.Unavailable) {
-		t.Errorf("publish = %v", err)
+	if r := log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})[0]; !errs.Is(r.Err, errs.Unavailable) {
+		t.Errorf("publish = %+v", r)
 	}
 	if err := log.Follow(t.Context(), 0, nil); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("follow = %v", err)

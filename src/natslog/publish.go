@@ -1,48 +1,188 @@
 package natslog
 
 import (
+	"bytes"
 	"context"
-	"time"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
 	"chatlab/src/chat"
 )
 
-// Limits of publishing. Lines of several sessions are on their way together.
-const (
-	maxPending     = 4096
-	publishTimeout = 10 * time.Second
-)
-
 // Publish implements [chat.Log].
-func (l *Log) Publish(ctx context.Context, d chat.Draft) (chat.Receipt, error) {
-	if err := l.full(); err != nil {
-		return chat.Receipt{}, err
+func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
+	receipts := make([]chat.Receipt, len(lines))
+	pending := make([]ticket, len(lines))
+	full := l.full()
+	for i, d := range lines {
+		msg, err := message(d)
+		if full != nil {
+			err = full
+		}
+		if err == nil {
+			pending[i], err = l.publisher.send(msg)
+			err = l.awayIf(ctx, err)
+		}
+		receipts[i].Err = err
 	}
+	for i := range lines {
+		if receipts[i].Err != nil {
+			continue
+		}
+		receipts[i] = l.publisher.wait(ctx, pending[i])
+		if receipts[i].Err = l.awayIf(ctx, receipts[i].Err); receipts[i].Err == nil && !receipts[i].Repeat {
+			l.published.Inc()
+		}
+	}
+	return receipts
+}
+
+func (l *Log) awayIf(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	return l.away(ctx, err)
+}
+
+func message(d chat.Draft) (*nats.Msg, error) {
 	payload, err := encode(d)
 	if err != nil {
-		return chat.Receipt{}, err
+		return nil, err
 	}
 	msg := &nats.Msg{Subject: prefix + d.Room, Data: payload}
 	if d.ID != "" {
 		msg.Header = nats.Header{nats.MsgIdHdr: []string{d.User + "/" + d.ID}}
 	}
-	future, err := l.js.PublishMsgAsync(msg)
+	return msg, nil
+}
+
+// publisher sends messages and matches the stream's answers to them. Those of
+// many callers are on their way together. nats.go has the same with more
+// around it, which cost as much as the storing itself.
+type publisher struct {
+	conn   *nats.Conn
+	inbox  string // prefix of the subjects of answers
+	closed <-chan struct{}
+
+	mu      sync.Mutex
+	last    uint64
+	waiting map[uint64]chan chat.Receipt
+	free    []chan chat.Receipt
+}
+
+// ticket is what a message's sender waits with.
+type ticket struct {
+	n  uint64
+	ch chan chat.Receipt
+}
+
+func newPublisher(conn *nats.Conn, closed <-chan struct{}) (*publisher, error) {
+	p := &publisher{conn: conn, inbox: nats.NewInbox() + ".", closed: closed, waiting: map[uint64]chan chat.Receipt{}}
+	_, err := conn.Subscribe(p.inbox+"*", p.answered)
+	return p, err
+}
+
+// send publishes a message; wait must follow.
+func (p *publisher) send(msg *nats.Msg) (ticket, error) {
+	t := p.register()
+	msg.Reply = p.inbox + strconv.FormatUint(t.n, 36)
+	err := p.conn.PublishMsg(msg)
 	if err != nil {
-		return chat.Receipt{}, l.away(ctx, err)
+		p.forget(t)
 	}
+	return t, err
+}
+
+// wait returns a message's answer, or why there is none.
+func (p *publisher) wait(ctx context.Context, t ticket) chat.Receipt {
+	var err error
 	select {
-	case ack := <-future.Ok():
-		if !ack.Duplicate {
-			l.published.Inc()
-		}
-		return chat.Receipt{Seq: ack.Sequence, Repeat: ack.Duplicate}, nil
-	case err := <-future.Err():
-		return chat.Receipt{}, l.away(ctx, err)
+	case r := <-t.ch:
+		p.recycle(t.ch)
+		return r
 	case <-ctx.Done():
-		return chat.Receipt{}, l.away(ctx, ctx.Err())
-	case <-l.closed:
-		return chat.Receipt{}, l.away(ctx, nats.ErrConnectionClosed)
+		err = ctx.Err()
+	case <-p.closed:
+		err = nats.ErrConnectionClosed
 	}
+	p.forget(t)
+	return chat.Receipt{Err: err}
+}
+
+// forget drops a ticket. An answer may be in its channel already, which is
+// therefore not used again.
+func (p *publisher) forget(t ticket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, t.n)
+}
+
+func (p *publisher) register() ticket {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var ch chan chat.Receipt
+	if n := len(p.free); n > 0 {
+		ch, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		ch = make(chan chat.Receipt, 1)
+	}
+	p.last++
+	p.waiting[p.last] = ch
+	return ticket{p.last, ch}
+}
+
+func (p *publisher) recycle(ch chan chat.Receipt) {
+	const keep = 256
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) < keep {
+		p.free = append(p.free, ch)
+	}
+}
+
+// answered takes an answer of the stream.
+func (p *publisher) answered(msg *nats.Msg) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, p.inbox), 36, 64)
+	if err != nil {
+		return
+	}
+	a := parseAck(msg)
+	p.mu.Lock()
+	ch := p.waiting[n]
+	delete(p.waiting, n)
+	p.mu.Unlock()
+	if ch != nil {
+		ch <- a
+	}
+}
+
+// parseAck reads {"stream":"chat","seq":7,"duplicate":true}, or an error.
+func parseAck(msg *nats.Msg) chat.Receipt {
+	if rest, ok := bytes.CutPrefix(msg.Data, []byte(`{"stream":"`+streamName+`","seq":`)); ok {
+		if digits, ok := bytes.CutSuffix(rest, []byte("}")); ok {
+			if seq, err := strconv.ParseUint(string(digits), 10, 64); err == nil {
+				return chat.Receipt{Seq: seq}
+			}
+		}
+	}
+	if status := msg.Header.Get("Status"); status != "" {
+		return chat.Receipt{Err: errors.New("publish: status " + status)}
+	}
+	var ack struct {
+		Seq       uint64
+		Duplicate bool
+		Error     *struct{ Description string }
+	}
+	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+		return chat.Receipt{Err: err}
+	}
+	if ack.Error != nil {
+		return chat.Receipt{Err: errors.New("publish: " + ack.Error.Description)}
+	}
+	return chat.Receipt{Seq: ack.Seq, Repeat: ack.Duplicate}
 }

@@ -57,8 +57,22 @@ func AppendLine(dst []byte, l Line) []byte {
 	return append(dst, '}', '\n')
 }
 
-// AppendJSON appends one of the rare lines, a Hello, Welcome, Stored, Reply or
-// Refusal, with LF.
+// AppendWelcome appends a Welcome, with LF. Every connection gets one, so it
+// is made without reflection too.
+func AppendWelcome(dst []byte, w Welcome) []byte {
+	dst = append(dst, `{"ok":`...)
+	dst = strconv.AppendBool(dst, w.OK)
+	dst = append(dst, `,"user":`...)
+	dst = appendString(dst, w.User)
+	dst = append(dst, `,"room":`...)
+	dst = appendString(dst, w.Room)
+	dst = append(dst, `,"seq":`...)
+	dst = strconv.AppendUint(dst, w.Seq, 10)
+	return append(dst, '}', '\n')
+}
+
+// AppendJSON appends one of the rare lines, a Hello, Stored, Reply or Refusal,
+// with LF.
 func AppendJSON(dst []byte, v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -14,8 +14,9 @@ type Source interface {
 	SetReadDeadline(time.Time) error
 }
 
-// Sizes of a Reader's buffer: it grows to hold one line and shrinks when it is
-// empty, since most connections are silent at any time.
+// The size of a Reader's buffer while little comes. It grows up to a line's
+// limit while much does, and shrinks when it is empty, since most connections
+// are silent at any time.
 const smallBuffer = 128
 
 // Reader reads lines of bounded length, in bounded memory.
@@ -25,6 +26,7 @@ type Reader struct {
 	buf     []byte
 	from    int  // buf[from:] was read and not yet returned
 	scanned int  // bytes of buf[from:] that hold no LF
+	filled  bool // the last read filled the buffer
 	skip    bool // the rest of a line that was too long is being dropped
 }
 
@@ -59,8 +61,8 @@ func (r *Reader) Next(idle time.Time, half time.Duration) ([]byte, error) {
 	}
 }
 
-// Buffered tells whether bytes have been read that Next has not returned.
-func (r *Reader) Buffered() bool { return len(r.buf) > r.from }
+// HasLine tells whether Next would return a line without reading.
+func (r *Reader) HasLine() bool { return bytes.IndexByte(r.buf[r.from:], '\n') >= 0 }
 
 // take returns a whole line of the buffer.
 func (r *Reader) take() ([]byte, bool) {
@@ -101,19 +103,22 @@ func (r *Reader) overlong() bool {
 func (r *Reader) fill(deadline time.Time) error {
 	r.buf = append(r.buf[:0], r.buf[r.from:]...)
 	r.from = 0
+	size := max(cap(r.buf), smallBuffer)
 	switch {
-	case len(r.buf) == 0 && cap(r.buf) != smallBuffer:
-		r.buf = make([]byte, 0, smallBuffer)
-	case len(r.buf) == cap(r.buf):
-		bigger := make([]byte, len(r.buf), min(2*cap(r.buf), r.limit+1))
-		copy(bigger, r.buf)
-		r.buf = bigger
+	case len(r.buf) == cap(r.buf), r.filled: // a long line, or many
+		size = min(2*size, r.limit+1)
+	case len(r.buf) == 0:
+		size = smallBuffer
+	}
+	if size != cap(r.buf) {
+		r.buf = append(make([]byte, 0, size), r.buf...)
 	}
 	if err := r.src.SetReadDeadline(deadline); err != nil {
 		return err
 	}
 	n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
 	r.buf = r.buf[:len(r.buf)+n]
+	r.filled = n > 0 && len(r.buf) == cap(r.buf)
 	if n > 0 {
 		return nil
 	}

@@ -32,6 +32,7 @@ func Log(t *testing.T, open func(t *testing.T) chat.Log) {
 		"follow gives past and new lines once in order": follow,
 		"follow ends with its function's error":         followFails,
 		"many publish at once":                          parallel,
+		"lines published together keep their order":     together,
 		"a cancelled call fails":                        cancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,11 +45,11 @@ func Log(t *testing.T, open func(t *testing.T) chat.Log) {
 
 func publish(t *testing.T, ctx context.Context, log chat.Log, d chat.Draft) uint64 {
 	t.Helper()
-	r, err := log.Publish(ctx, d)
-	if err != nil || r.Repeat {
-		t.Fatalf("publish %+v: %+v, %v", d, r, err)
+	r := log.Publish(ctx, d)
+	if len(r) != 1 || r[0].Err != nil || r[0].Repeat {
+		t.Fatalf("publish %+v: %+v", d, r)
 	}
-	return r.Seq
+	return r[0].Seq
 }
 
 func texts(lines []wire.Message) []string {
@@ -135,10 +136,13 @@ func repeat(t *testing.T, ctx context.Context, log chat.Log) {
 	d := chat.Draft{Room: "lobby", User: "kim", Text: "hi", ID: "a-1"}
 	seq := publish(t, ctx, log, d)
 	publish(t, ctx, log, chat.Draft{Room: "lobby", User: "kim", Text: "other", ID: "a-2"})
-	if r, err := log.Publish(ctx, d); err != nil || !r.Repeat || r.Seq != seq {
-		t.Errorf("repeat = %+v, %v; want seq %d", r, err, seq)
+	d2 := chat.Draft{Room: "lobby", User: "kim", Text: "third", ID: "a-3"}
+	r := log.Publish(ctx, d, d2, d2)
+	want := []chat.Receipt{{Seq: seq, Repeat: true}, {Seq: seq + 2}, {Seq: seq + 2, Repeat: true}}
+	if !slices.Equal(r, want) {
+		t.Errorf("receipts = %+v, want %+v", r, want)
 	}
-	if lines, err := log.Read(ctx, "lobby", 0, 10); err != nil || len(lines) != 2 {
+	if lines, err := log.Read(ctx, "lobby", 0, 10); err != nil || len(lines) != 3 {
 		t.Errorf("lines = %v, %v", texts(lines), err)
 	}
 }
@@ -169,8 +173,7 @@ var errEnough = errors.New("enough")
 func follow(t *testing.T, ctx context.Context, log chat.Log) {
 	const past, all = 500, 1500
 	add := func(i int) error {
-		_, err := log.Publish(ctx, chat.Draft{Room: []string{"lobby", "dev"}[i%2], User: "kim", Text: fmt.Sprint(i + 1)})
-		return err
+		return log.Publish(ctx, chat.Draft{Room: []string{"lobby", "dev"}[i%2], User: "kim", Text: fmt.Sprint(i + 1)})[0].Err
 	}
 	for i := range past {
 		if err := add(i); err != nil {
@@ -224,10 +227,10 @@ func parallel(t *testing.T, ctx context.Context, log chat.Log) {
 		group.Go(func() {
 			last := uint64(0)
 			for i := range each {
-				r, err := log.Publish(ctx, chat.Draft{Room: "lobby", User: fmt.Sprint("u", u), Text: "x", ID: fmt.Sprint(i)})
+				r := log.Publish(ctx, chat.Draft{Room: "lobby", User: fmt.Sprint("u", u), Text: "x", ID: fmt.Sprint(i)})[0]
 				mu.Lock()
-				if err != nil || r.Repeat || r.Seq <= last || seen[r.Seq] {
-					t.Errorf("user %d line %d: %+v, %v", u, i, r, err)
+				if r.Err != nil || r.Repeat || r.Seq <= last || seen[r.Seq] {
+					t.Errorf("user %d line %d: %+v", u, i, r)
 				}
 				last = r.Seq
 				seen[r.Seq] = true
@@ -241,11 +244,33 @@ func parallel(t *testing.T, ctx context.Context, log chat.Log) {
 	}
 }
 
+func together(t *testing.T, ctx context.Context, log chat.Log) {
+	var drafts []chat.Draft
+	for i := range 100 {
+		drafts = append(drafts, chat.Draft{Room: "lobby", User: "kim", Text: fmt.Sprint(i), ID: fmt.Sprint(i)})
+	}
+	for i, r := range log.Publish(ctx, drafts...) {
+		if r != (chat.Receipt{Seq: uint64(i) + 1}) {
+			t.Fatalf("receipt %d = %+v", i, r)
+		}
+	}
+	lines, err := log.Read(ctx, "lobby", 0, 100)
+	if err != nil || len(lines) != 100 || lines[42].Text != "42" {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+	if r := log.Publish(ctx); len(r) != 0 {
+		t.Errorf("receipts of nothing: %+v", r)
+	}
+}
+
 func cancelled(t *testing.T, ctx context.Context, log chat.Log) {
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
 	if err := log.Follow(ctx, 0, func([]wire.Message) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("follow = %v", err)
+	}
+	if r := log.Publish(ctx, chat.Draft{Room: "lobby", User: "kim", Text: "x"}); len(r) != 1 || r[0].Err == nil {
+		t.Errorf("publish = %+v", r)
 	}
 	if _, err := log.Read(ctx, "lobby", 0, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("read = %v", err)
