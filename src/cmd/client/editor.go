@@ -32,10 +32,10 @@ func (e *editor) reset(prompt string, mask bool, limit int) {
 	*e = editor{prompt: prompt, mask: mask, limit: limit}
 }
 
-// take returns the line and empties the editor.
+// take returns the line and empties the editor, its prompt too.
 func (e *editor) take() string {
 	line := string(e.buf)
-	e.buf, e.pos, e.part = nil, 0, nil
+	e.reset("", false, e.limit)
 	return line
 }
 

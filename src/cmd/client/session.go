@@ -32,6 +32,9 @@ type talk struct {
 
 // chat signs in and chats until the input ends.
 func (p *program) chat(ctx context.Context) error {
+	if len(p.settings.Chat) == 0 {
+		return errs.E(errs.Usage, "no address of the chat server").WithFix("give --chat HOST:8082, or the key chat in the configuration")
+	}
 	id, password, err := p.credentials(ctx)
 	if err != nil {
 		return err
@@ -145,7 +148,7 @@ func (t *talk) leave(err error) error {
 	if gaveUp := t.chat.Err(); gaveUp != nil {
 		return gaveUp
 	}
-	if err == nil && t.failed.Load() {
+	if err == nil && t.failed.Load() && !t.person.typing() {
 		return errSaid
 	}
 	return err

@@ -94,10 +94,13 @@ func (t *terminal) edit(ctx context.Context, prompt string, mask, keep bool) (st
 	for {
 		b, err := t.next(ctx)
 		if err != nil {
-			t.update(func() string { return t.leave(keep) })
+			t.update(func() string {
+				defer t.ed.take()
+				return t.leave(keep)
+			})
 			return "", err
 		}
-		act := actNone
+		act, line := actNone, ""
 		t.update(func() string {
 			switch act = t.ed.feed(b); act {
 			case actAppend:
@@ -105,13 +108,15 @@ func (t *terminal) edit(ctx context.Context, prompt string, mask, keep bool) (st
 			case actChanged:
 				return t.paint.erase() + t.paint.draw(&t.ed)
 			case actEnter, actInterrupt, actEnd:
-				return t.leave(keep)
+				out := t.leave(keep)
+				line = t.ed.take() // before anyone else draws it again
+				return out
 			}
 			return ""
 		})
 		switch act {
 		case actEnter:
-			return t.ed.take(), nil
+			return line, nil
 		case actInterrupt:
 			return "", errInterrupted
 		case actEnd:

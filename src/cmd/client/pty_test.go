@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"chatlab/src/app"
+	"chatlab/src/client"
+)
+
+// typist is a person at a terminal: a pty, the screen that shows it, and a
+// client that runs on it.
+type typist struct {
+	t      *testing.T
+	master *os.File
+	slave  *os.File
+	screen *screen
+	before unix.Termios
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+func openPTY(t *testing.T, cols int) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pty here: %v", err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	if slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(cols)}); err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// sit runs the client with arguments on a terminal.
+func sit(t *testing.T, s *servers, cols int, args ...string) *typist {
+	t.Helper()
+	p := &typist{t: t, screen: &screen{cols: cols}, ended: make(chan error, 1)}
+	p.master, p.slave = openPTY(t, cols)
+	p.before = p.settings()
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	env := &app.Env{
+		Name: "client", Args: append([]string{"--auth", s.auth, "--config", os.DevNull}, args...),
+		Stdin: p.slave, Stdout: p.slave, Stderr: p.slave,
+	}
+	go p.watch()
+	go func() { p.ended <- run(ctx, env) }()
+	t.Cleanup(func() {
+		cancel()
+		_ = p.slave.Close()
+		_ = p.master.Close()
+	})
+	// Before the first prompt the terminal still echoes what is typed.
+	eventually(t, func() string { return "a prompt" }, func() bool { return strings.HasSuffix(p.screen.text(), ":") })
+	return p
+}
+
+func (p *typist) watch() {
+	buf := make([]byte, 4096)
+	rest := ""
+	for {
+		n, err := p.master.Read(buf)
+		if err != nil {
+			return
+		}
+		text := rest + string(buf[:n])
+		cut := len(text) // not within a character
+		for cut > 0 && cut > len(text)-3 && text[cut-1] >= 0x80 {
+			cut--
+		}
+		if strings.ToValidUTF8(text, "") == text {
+			cut = len(text)
+		}
+		rest = text[cut:]
+		p.screen.write(text[:cut])
+	}
+}
+
+func (p *typist) settings() unix.Termios {
+	p.t.Helper()
+	tio, err := unix.IoctlGetTermios(int(p.slave.Fd()), unix.TCGETS)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return *tio
+}
+
+// press types keys, one after the other.
+func (p *typist) press(keys string) {
+	p.t.Helper()
+	for i := range len(keys) {
+		if _, err := p.master.Write([]byte{keys[i]}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// sees waits until the screen shows exactly this.
+func (p *typist) sees(want string) {
+	p.t.Helper()
+	eventually(p.t, func() string { return fmt.Sprintf("the screen shows\n%s\nwant\n%s", p.screen.text(), want) },
+		func() bool { return p.screen.text() == want })
+}
+
+// leaves waits for the client's end, and looks whether the terminal is as before.
+func (p *typist) leaves() error {
+	p.t.Helper()
+	var err error
+	done := false
+	eventually(p.t, func() string { return "the client ends" }, func() bool {
+		select {
+		case err = <-p.ended:
+			done = true
+		default:
+		}
+		return done
+	})
+	if after := p.settings(); after != p.before {
+		p.t.Errorf("the terminal is left as %+v, was %+v", after, p.before)
+	}
+	if len(p.screen.odd) > 0 {
+		p.t.Errorf("the terminal was sent %v", p.screen.odd)
+	}
+	return err
+}
+
+func TestSessionOfTheSpecificationLetterByLetter(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "--chat", s.chat)
+	p.sees("ID:")
+	p.press("test1")
+	p.sees("ID: test1")
+	p.press("\r")
+	p.sees("ID: test1\nPW:")
+	p.press("secrex\x7ft")
+	p.sees("ID: test1\nPW: ******")
+	p.press("\r")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.")
+	p.press("dk")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\ndk")
+	p.press("\r")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk")
+	other := s.join(t, "test3")
+	p.press("half a line") // what another says does not tear it
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\nhalf a line")
+	if _, err := other.Send(context.Background(), "123123"); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\ntest3 : 123123\nhalf a line")
+	p.press("\r")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\ntest3 : 123123\ntest1 : half a line")
+	p.press("\x04")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+	if p.screen.had("secre") {
+		t.Error("the password was shown")
+	}
+}
+
+// join lets another user into the lobby.
+func (s *servers) join(t *testing.T, user string) *client.Chat {
+	t.Helper()
+	a, err := client.NewAuth(s.auth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	access, err := a.Login(context.Background(), user, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.Dial(context.Background(), client.Options{Addresses: []string{s.chat}, Token: access})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestLongAndWideLinesOnANarrowTerminal(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 20, "--chat", s.chat, "--id", "test1")
+	p.press("secret\r")
+	p.sees("PW: ******\nok\nconnected.")
+	p.press("안녕하세요 안녕하세요 안녕하세요")
+	p.sees("PW: ******\nok\nconnected.\n안녕하세요 안녕하세\n요 안녕하세요")
+	if _, err := s.join(t, "test3").Send(context.Background(), "dk"); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("PW: ******\nok\nconnected.\ntest3 : dk\n안녕하세요 안녕하세\n요 안녕하세요")
+	p.press("\x1b[H! \r")
+	p.sees("PW: ******\nok\nconnected.\ntest3 : dk\ntest1 : ! 안녕하세요\n 안녕하세요 안녕하세\n요")
+	p.press("/quit\r")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInterruptLeavesTheTerminalSane(t *testing.T) {
+	s := mustStart(t, 100)
+	for name, keys := range map[string]string{"at ID": "te\x03", "at PW": "test1\rsec\x03", "end at ID": "\x04"} {
+		t.Run(name, func(t *testing.T) {
+			p := sit(t, s, 80, "--chat", s.chat)
+			p.press(keys)
+			if err := p.leaves(); app.ExitStatus(err) != 1 {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("in the chat", func(t *testing.T) {
+		p := sit(t, s, 80, "--chat", s.chat)
+		p.press("test1\rsecret\r")
+		p.sees("ID: test1\nPW: ******\nok\nconnected.")
+		p.press("half\x03")
+		if err := p.leaves(); err != nil {
+			t.Error(err)
+		}
+		p.sees("ID: test1\nPW: ******\nok\nconnected.")
+	})
+	t.Run("by a signal", func(t *testing.T) {
+		p := sit(t, s, 80, "--chat", s.chat)
+		p.sees("ID:")
+		p.stop()
+		if err := p.leaves(); app.ExitStatus(err) != 1 {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWrongPasswordOnATerminal(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "--chat", s.chat)
+	p.press("test1\rwrong!\r")
+	if err := p.leaves(); app.ExitStatus(err) != 1 {
+		t.Fatal(err)
+	}
+	lines := strings.Split(p.screen.text(), "\n")
+	if len(lines) != 3 || lines[1] != "PW: ******" || !strings.HasPrefix(lines[2], "error: ") {
+		t.Fatalf("%q", lines)
+	}
+}
+
+func TestSignUpAsksThePasswordTwice(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "signup")
+	p.press("kim\rpassword\rpassword\rkim@example.com\r")
+	p.sees("ID: kim\nPW: ********\nPW again: ********\nEMAIL: kim@example.com\nsignup successful")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+	p = sit(t, s, 80, "signup")
+	p.press("lee\rpassword\rpasswort\r")
+	p.sees("ID: lee\nPW: ********\nPW again: ********\nerror: the two passwords differ")
+	if err := p.leaves(); app.ExitStatus(err) != 1 {
+		t.Fatal(err)
+	}
+}
+
+func TestRefusalsDoNotTearTheLine(t *testing.T) {
+	s := mustStart(t, 2)
+	p := sit(t, s, 80, "--chat", s.chat, "--id", "test1")
+	p.press("secret\r")
+	p.sees("PW: ******\nok\nconnected.")
+	p.press("/nothing\r")
+	p.sees("PW: ******\nok\nconnected.\nerror: bad_request: unknown command, /help lists them all; a line of text begins\n with //, not /")
+	p.press("\x03")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestChatServerComesBack restarts the chat server under a person's chat.
+func TestChatServerComesBack(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "--chat", s.chat, "--id", "test1")
+	p.press("secret\rone\r")
+	p.sees("PW: ******\nok\nconnected.\ntest1 : one")
+	s.stopChat()
+	p.press("two\r")
+	p.sees("PW: ******\nok\nconnected.\ntest1 : one\nreconnecting…")
+	if err := s.startChat(s.chat, 100); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("PW: ******\nok\nconnected.\ntest1 : one\nreconnecting…\ntest1 : two")
+	p.press("/quit\r")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stored(t); len(got) != 2 {
+		t.Errorf("stored: %q", got)
+	}
+}
