@@ -69,7 +69,7 @@ var faults = map[string]struct{ name, expected, seen string }{
 	"raw text":         {"chat.escapes", "no control character", `\x1b[2J`},
 
 	// The event log.
-	"log away":              {"events.fields", "exactly the fields", "log database"},
+	"log away":              {"events.fields", "exactly the fields", "log database away at mongodb://fake/"},
 	"no chat events":        {"events.chat", "chat/chat/chk", "only auth/"},
 	"no failures":           {"events.signin.fail", "/fail within", "only "},
 	"events doubled":        {"events.once", "one event", "2"},

@@ -154,6 +154,9 @@ func (c Check) result(ctx context.Context, j *Journey) Result {
 	start := time.Now()
 	err := c.attempt(limit, env)
 	res.Seconds = time.Since(start).Seconds()
+	if err != nil && errors.Is(limit.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("nothing within %s: %w", timeout, err)
+	}
 	c.judge(&res, env, err)
 	return res
 }
@@ -197,7 +200,7 @@ func (c Check) judge(res *Result, env *Env, err error) {
 	case errors.As(err, &own):
 		res.Result, res.Expected, res.Seen = Fail, own.Expected, own.Seen
 	case err != nil:
-		res.Result, res.Expected, res.Seen = Fail, c.Text, c.explain(err)
+		res.Result, res.Expected, res.Seen = Fail, c.Text, plainly(err)
 	case proofs == 0:
 		res.Result, res.Expected, res.Seen = Fail, c.Text, "the check proved nothing"
 	default:
@@ -211,17 +214,6 @@ func (c Check) judge(res *Result, env *Env, err error) {
 			res.Hint = oneLine(own.Hint)
 		}
 	}
-}
-
-func (c Check) explain(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		timeout := c.Timeout
-		if timeout == 0 {
-			timeout = DefaultTimeout
-		}
-		return fmt.Sprintf("nothing within %s (%v)", timeout, err)
-	}
-	return err.Error()
 }
 
 // crashSite finds the line of a check in a stack: the first of this package

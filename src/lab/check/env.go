@@ -1,7 +1,9 @@
 package check
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,6 +79,17 @@ func show(v any) string {
 		return fmt.Sprintf("%q", v)
 	}
 	return fmt.Sprint(v)
+}
+
+// plainly says what went wrong for a person: a system's "i/o timeout" names
+// sockets, and that nobody answered is all it says.
+func plainly(err error) string {
+	text := err.Error()
+	var op *net.OpError
+	if errors.As(err, &op) && op.Timeout() && op.Addr != nil {
+		text = strings.Replace(text, op.Error(), "no answer from "+op.Addr.String(), 1)
+	}
+	return text
 }
 
 // maxLine bounds what a result shows of foreign text, in bytes.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/mongodb"
 	"chatlab/src/wire"
@@ -150,7 +151,7 @@ func (j *Journey) records(ctx context.Context, f mongodb.Filter) ([]mongodb.Reco
 	out := []mongodb.Record{}
 	for r, err := range j.log.Find(ctx, f, after) {
 		if err != nil {
-			return nil, fmt.Errorf("log database: %w", err)
+			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
 		}
 		if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
 			out = append(out, r)
@@ -220,6 +221,9 @@ func eventFields(_ context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
+	if len(l.records) == 0 {
+		return failf("events to look at", "none of this run's")
+	}
 	for _, r := range l.records {
 		e.form(r)
 	}
@@ -242,6 +246,9 @@ func eventTime(_ context.Context, e *Env) error {
 	t, err := e.talk()
 	if err != nil {
 		return err
+	}
+	if len(l.records) == 0 {
+		return failf("events to look at", "none of this run's")
 	}
 	for _, r := range l.records {
 		when, err := time.Parse(time.RFC3339, r.DateTime)

@@ -177,7 +177,8 @@ func (f *fake) opsHandler(name string) http.Handler {
 
 // The target.
 
-func (f *fake) Name() string { return "fake" }
+func (f *fake) Name() string     { return "fake" }
+func (f *fake) MongoURI() string { return "mongodb://fake/" }
 
 func (f *fake) Secret(name string) (string, error) {
 	path := filepath.Join(f.dir, name)

@@ -118,7 +118,9 @@ func (s *session) line() (string, error) {
 		if errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("the chat server closed the connection after %q", s.raw)
 		}
-		if errs.Is(err, errs.Timeout) {
+		if errs.Is(err, errs.Timeout) && s.raw == "" {
+			return "", fmt.Errorf("no answer from %s", s.conn.RemoteAddr())
+		} else if errs.Is(err, errs.Timeout) {
 			return "", fmt.Errorf("no more lines after %q", s.raw)
 		}
 		return "", fmt.Errorf("after %q: %w", s.raw, err)
