@@ -198,7 +198,7 @@ func TestStoppedLoggerHasSpooledWhatItAcknowledged(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx, inRead, outWrite) }()
 	go func() {
-		for _, line := range linesOf(events(1 << 20)) {
+		for _, line := range linesOf(events(1 << 17)) {
 			if _, err := inWrite.WriteString(line); err != nil {
 				return
 			}
