@@ -32,7 +32,7 @@ func afterEachGC(m *gcMark) {
 	metrics.Read(live)
 	percent := 100
 	if bytes := live[0].Value.Uint64(); bytes < minGarbage {
-		percent = int(100 * minGarbage / max(bytes, minGarbage/8))
+		percent = int(100 * minGarbage / max(bytes, minGarbage/4))
 	}
 	if percent != m.percent {
 		debug.SetGCPercent(percent)
