@@ -11,8 +11,8 @@ import (
 	"chatlab/src/event"
 )
 
-// pageSize is how many documents one query of Find returns.
-const pageSize = 500
+// batchSize is how many documents the server sends at a time.
+const batchSize = 1000
 
 // Filter chooses events; an empty field does not restrict.
 type Filter struct {
@@ -40,34 +40,22 @@ type Record struct {
 // last element.
 func (l *Log) Find(ctx context.Context, f Filter, after event.ID) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		for {
-			page, err := l.page(ctx, f, after)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, raw := range page {
-				rec := recordOf(raw)
-				after = rec.Event.ID
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			if len(page) < pageSize {
+		// One cursor, not a query a page: FerretDB scans and sorts for each query.
+		cur, err := l.coll.Find(ctx, f.query(after), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetBatchSize(batchSize))
+		if err != nil {
+			yield(Record{}, away(err))
+			return
+		}
+		defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
+		for cur.Next(ctx) {
+			if !yield(recordOf(cur.Current), nil) {
 				return
 			}
 		}
+		if err := cur.Err(); err != nil {
+			yield(Record{}, away(err))
+		}
 	}
-}
-
-func (l *Log) page(ctx context.Context, f Filter, after event.ID) ([]bson.Raw, error) {
-	cur, err := l.coll.Find(ctx, f.query(after), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).
-		SetLimit(pageSize).SetBatchSize(pageSize))
-	if err != nil {
-		return nil, away(err)
-	}
-	var page []bson.Raw
-	return page, away(cur.All(ctx, &page))
 }
 
 // Count returns how many events are chosen. Fails with code unavailable.

@@ -163,9 +163,9 @@ func TestFindChoosesAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestFindReadsPageAfterPage(t *testing.T) {
+func TestFindReadsBatchAfterBatch(t *testing.T) {
 	l := open(t, serve(t))
-	events := make([]event.Event, 1203)
+	events := make([]event.Event, 2345)
 	for i := range events {
 		events[i] = event.Event{ID: event.NewID(time.Now()), Server: "chat", Category: "chat"}
 	}
