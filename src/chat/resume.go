@@ -51,6 +51,13 @@ func (c *session) replay(room string, after uint64) error {
 			return err
 		}
 	}
+	// The log may be ahead of the rooms: what was read there must not come from
+	// the room a second time.
+	ctx, cancel := c.patience()
+	defer cancel()
+	if err := c.server.hub.reach(ctx, after); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "the server is behind its log, try again later")
+	}
 	upTo := c.server.hub.attach(&c.member, room)
 	for after < upTo {
 		var full bool

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,6 +123,42 @@ func TestResumeShowsWhatWasMissedOnceAndGoesOnLive(t *testing.T) {
 	p.say("x", "the next")
 	if m := p.message(); m.ID != "x" {
 		t.Errorf("then %+v", m)
+	}
+}
+
+// late is a log that gives new lines to its followers only once it is let.
+type late struct {
+	*chat.Memory
+	let chan struct{}
+}
+
+func (l *late) Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error {
+	return l.Memory.Follow(ctx, after, func(batch []wire.Message) error {
+		select {
+		case <-l.let:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return fn(batch)
+	})
+}
+
+func TestResumeWhileTheRoomsAreBehindTheLogDoublesNothing(t *testing.T) {
+	let := make(chan struct{})
+	s := newServer(t, nil)
+	lagging := newServer(t, func(o *chat.Options) { o.Log = &late{s.log, let} })
+	s.fill("lobby", 10)
+	start := uint64(0)
+	p, _ := lagging.join(t, "kim", &start)
+	for want := uint64(1); want <= 10; want++ {
+		if m := p.message(); m.Seq != want {
+			t.Fatalf("line %d where %d is due", m.Seq, want)
+		}
+	}
+	close(let)
+	p.say("x", "then")
+	if m := p.message(); m.Seq != 11 {
+		t.Errorf("line %d where 11 is due", m.Seq)
 	}
 }
 
