@@ -157,6 +157,12 @@ func (l *Logger) Register(reg prometheus.Registerer) {
 	}
 	m := l.metrics
 	reg.MustRegister(m.received, m.rejected, m.relayed, m.damaged, m.connected,
+		gauge("spool_full", "1 while the pipe is not read, for want of room.", func() float64 {
+			if l.spool.isFull() {
+				return 1
+			}
+			return 0
+		}),
 		gauge("spool_bytes", "Bytes on disk.", func() float64 { _, total := l.spool.backlog(); return float64(total) }),
 		gauge("backlog_bytes", "Bytes that no log server has stored yet.", func() float64 { waiting, _ := l.spool.backlog(); return float64(waiting) }))
 }
