@@ -20,10 +20,17 @@ func TestEveryCheckPassesOnALabThatWorks(t *testing.T) {
 	}
 }
 
+func TestABusyAuthServerIsAskedAgain(t *testing.T) {
+	if err := newFake(t, "busy once").run(t, "auth").Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 // faults says, for each fault of the fake lab, a check that must fail and a
 // part of what it shows: expected and seen.
 var faults = map[string]struct{ name, expected, seen string }{
 	// The auth server.
+	"busy":           {"auth.signup", "status 2xx", "status 429"},
 	"auth down":      {"net.public.auth", "answering", "connection refused"},
 	"text/html":      {"auth.health", `content type "application/json"`, "text/html"},
 	"extra field":    {"auth.login", `body {"token":`, `{"extra":"x"`},

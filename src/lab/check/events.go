@@ -121,10 +121,9 @@ func (j *Journey) readLog() (*journal, error) {
 	}
 	limit, cancel := context.WithTimeout(j.ctx, j.eventWait)
 	defer cancel()
-	tick := time.NewTicker(eventPoll)
-	defer tick.Stop()
 	l := &journal{facts: facts}
 	for {
+		asked := time.Now()
 		records, err := j.records(limit, mongodb.Filter{})
 		if err == nil {
 			l.records = records
@@ -132,9 +131,13 @@ func (j *Journey) readLog() (*journal, error) {
 		if l.complete() {
 			return l, nil
 		}
+		// The embedded database reads all it has for each answer: when that
+		// takes long, half of the time is left to those who store.
+		pause := time.NewTimer(max(eventPoll, time.Since(asked)))
 		select {
-		case <-tick.C:
+		case <-pause.C:
 		case <-limit.Done():
+			pause.Stop()
 			if l.records == nil {
 				return nil, err
 			}

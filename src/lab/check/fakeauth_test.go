@@ -22,6 +22,12 @@ func (f *fake) authHandler() http.Handler {
 			method = "GET"
 		}
 		switch {
+		case f.has("busy once") && f.asked.Add(1) == 3:
+			w.Header().Set("Retry-After", "0")
+			f.problem(w, 429, "rate_limited")
+		case f.has("busy") && r.URL.Path == "/auth/signup":
+			w.Header().Set("Retry-After", "900")
+			f.problem(w, 429, "rate_limited")
 		case method == "":
 			f.problem(w, 404, "not_found")
 		case method != r.Method:

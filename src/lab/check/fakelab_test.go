@@ -38,6 +38,7 @@ type fake struct {
 	key        []byte
 	ring       *token.Ring
 	ports      map[string]int
+	asked      atomic.Int32
 
 	mu      sync.Mutex
 	users   map[string]string // lower-case id → id

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,14 +64,33 @@ func (j *Journey) get(ctx context.Context, url string) (reply, error) {
 	return j.do(ctx, url, call{method: http.MethodGet})
 }
 
-// auth asks the auth server.
+// auth asks the auth server, again when it says when (Retry-After).
 func (j *Journey) auth(ctx context.Context, c call) (reply, error) {
 	servers := j.serving(partAuth)
 	if len(servers) == 0 {
 		return reply{}, fmt.Errorf("the inventory has no %s", partAuth)
 	}
-	return j.do(ctx, "http://"+servers[c.node%len(servers)].addr+c.path, c)
+	url := "http://" + servers[c.node%len(servers)].addr + c.path
+	for {
+		r, err := j.do(ctx, url, c)
+		if err != nil || r.status != http.StatusTooManyRequests {
+			return r, err
+		}
+		seconds, err := strconv.Atoi(r.header.Get("Retry-After"))
+		if err != nil || seconds > maxRetry {
+			return r, nil
+		}
+		select {
+		case <-time.After(time.Duration(seconds) * time.Second):
+		case <-ctx.Done():
+			return r, nil
+		}
+	}
 }
+
+// maxRetry is how long, in seconds, a check waits when the auth server says
+// that this address asks too much: others on it may have used up its share.
+const maxRetry = 3
 
 func (j *Journey) do(ctx context.Context, url string, c call) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, c.method, url, strings.NewReader(c.body))
