@@ -3,7 +3,9 @@ package local
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -46,7 +48,41 @@ func (h host) Override(ctx context.Context, service string, settings map[string]
 	if err := writeIfChanged(path, text); err != nil {
 		return errs.E(errs.Failed, "configuration of %s: %w", service, err)
 	}
-	return h.Do(ctx, service, lab.Restart)
+	before := h.process(ctx, service)
+	if err := h.Do(ctx, service, lab.Restart); err != nil && before.PID != 0 {
+		return err
+	}
+	return h.renewed(ctx, service, before.PID)
+}
+
+// process returns what the supervisor knows of a service.
+func (h host) process(ctx context.Context, service string) lab.ServiceStatus {
+	rows, err := h.t.Status(ctx)
+	i := slices.IndexFunc(rows, func(s lab.ServiceStatus) bool { return s.Node == h.node && s.Service == service })
+	if err != nil || i < 0 {
+		return lab.ServiceStatus{}
+	}
+	return rows[i]
+}
+
+// renewed waits until another process than before is ready: a logger is
+// started by its parent, not by the supervisor.
+func (h host) renewed(ctx context.Context, service string, before int) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now := h.process(ctx, service)
+		if now.State == lab.Ready && now.PID != before {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errs.E(errs.Failed, "%s on %s is %s after its restart: %s", service, h.node, now.State, now.Reason)
+		case <-tick.C:
+		}
+	}
 }
 
 // changed returns a configuration with keys such as "a.b" set.
