@@ -27,13 +27,13 @@ func slowReaders(ctx context.Context, r *run) error {
 	r.crew.padding.Store(slowPadding)
 	defer r.crew.padding.Store(0)
 	began := r.crew.said.Load()
-	before := r.total("chatd", "chatlab_chat_slow_consumers_total")
+	before := r.total("chatd", "chatd", "chatlab_chat_slow_consumers_total")
 	if err := r.strike(ctx, r.slowReaderFault(remaining(ctx))); err != nil {
 		return err
 	}
 	bytes := (r.crew.said.Load() - began) * slowPadding
 	r.expect = append(r.expect, func(context.Context) error {
-		if cut := r.total("chatd", "chatlab_chat_slow_consumers_total") - before; cut < slowCount && bytes > cutBacklog {
+		if cut := r.total("chatd", "chatd", "chatlab_chat_slow_consumers_total") - before; cut < slowCount && bytes > cutBacklog {
 			return fmt.Errorf("%d bytes were said to %d users who do not read, %.0f were cut off", bytes, slowCount, cut)
 		}
 		return nil
@@ -145,11 +145,11 @@ func (r *run) pour(ctx context.Context, chat *client.Chat, hold time.Duration) {
 	}
 }
 
-// total adds up a counter over the members of a service; a daemon that was
-// started again counts anew.
-func (r *run) total(service, name string) (sum float64) {
-	for _, addr := range r.lab.Inventory.OpsAddresses(service) {
-		v, _ := metric(context.Background(), addr, name)
+// total adds up a metric over the nodes of a service, from one of its ops
+// listeners; a daemon that was started again counts anew.
+func (r *run) total(service, ops, name string) (sum float64) {
+	for _, n := range r.lab.Inventory.Members(service) {
+		v, _ := metric(context.Background(), r.lab.Inventory.OpsAddress(ops, n), name)
 		sum += v
 	}
 	return sum

@@ -19,8 +19,9 @@ func (r *run) readBack(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }() // it was only read
 	for {
+		idle := r.idle(ctx) // asked before: what is stored while it is read may be missed
 		last := r.readOnce(ctx, log)
-		if a := r.ledger.sum(); last == nil && (a.Lost == 0 || r.idle(ctx)) {
+		if a := r.ledger.sum(); last == nil && (a.Lost == 0 || idle) {
 			return nil
 		}
 		select {

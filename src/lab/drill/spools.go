@@ -14,12 +14,14 @@ import (
 )
 
 // smallSpool is what a spool may hold while the disk is "full", in bytes.
-const smallSpool = 256 << 10
+const smallSpool = 1 << 20
 
 // diskFull makes the chat's and the auth server's spools small and takes logd
 // away, so that they fill.
 func diskFull(ctx context.Context, r *run) error {
-	steps := []undo{}
+	r.crew.padding.Store(slowPadding) // long lines fill a spool in seconds
+	defer r.crew.padding.Store(0)
+	var steps []undo
 	for _, p := range r.places(authLogger, chatLogger) {
 		steps = append(steps, undo{Node: p.node, Service: p.service, Restore: true})
 	}
@@ -43,7 +45,7 @@ func diskFull(ctx context.Context, r *run) error {
 		return nil
 	}})
 	r.expect = append(r.expect, func(context.Context) error {
-		if !full && r.opt.For >= 20*time.Second {
+		if !full {
 			return errors.New("no spool was ever full")
 		}
 		return nil
@@ -56,7 +58,7 @@ func (r *run) untilFull(ctx context.Context) (full bool) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		full = full || r.total("chatd_logger", "chatlab_logger_spool_full") > 0
+		full = full || r.total("chatd", "chatd_logger", "chatlab_logger_spool_full") > 0
 		select {
 		case <-ctx.Done():
 			return full
@@ -154,7 +156,7 @@ func (r *run) hurt(ctx context.Context, node, victim string) (damage, error) {
 	if err != nil {
 		return damage{}, err
 	}
-	found, err := host.Run(ctx, "grep", "-abo", "--", victim, "-r", "--include=*.spool", dir)
+	found, err := host.Run(ctx, "grep", "-abor", "--include=*.spool", "--", victim, dir)
 	if err != nil {
 		return damage{}, fmt.Errorf("the sacrificed record is not in %s: %w", dir, err)
 	}
