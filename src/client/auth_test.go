@@ -104,7 +104,7 @@ func TestRefusalsKeepTheirCode(t *testing.T) {
 		"title only":    {refuse(400, "malformed", "", ""), errs.Malformed, "no", 0},
 		"escapes":       {refuse(400, "malformed", "a\x1b[2Jb\nc", ""), errs.Malformed, "a\uFFFD[2Jb\uFFFDc", 0},
 		"proxy page":    {page, errs.Unavailable, "the auth server answered 502 Bad Gateway", 0},
-		"redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 307) }, errs.Internal, "the auth server answered 307 Temporary Redirect", 0},
+		"redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }, errs.Internal, "the auth server answered 307 Temporary Redirect", 0},
 		"not JSON":      {text("hello"), errs.Internal, "the auth server's answer is not understood", 0},
 		"no token":      {text("{}"), errs.Internal, "the auth server's answer has no token", 0},
 		"endless":       {text(`{"token":"` + strings.Repeat("x", 1<<20)), errs.Internal, "the auth server's answer is not understood", 0},
