@@ -47,20 +47,22 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 	return p, p.served(ctx)
 }
 
-// untilServed returns how long it takes until the user is served. Fails with
-// code failed after the context's end, with the last reason.
-func (p *probe) untilServed(ctx context.Context) (time.Duration, error) {
+// untilServed returns how long it takes until the user is served, and what did
+// not work the last time before. Fails with code failed after the context's
+// end, with the last reason.
+func (p *probe) untilServed(ctx context.Context) (took time.Duration, last string, err error) {
 	began := time.Now()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
 		err := p.served(ctx)
 		if err == nil {
-			return time.Since(began), nil
+			return time.Since(began), last, nil
 		}
+		last = err.Error()
 		select {
 		case <-ctx.Done():
-			return 0, errs.Wrap(err, errs.Failed, "no user is served after the heal")
+			return 0, last, errs.Wrap(err, errs.Failed, "no user is served after the heal")
 		case <-tick.C:
 		}
 	}
