@@ -75,18 +75,22 @@ func (p *probe) served(ctx context.Context) error {
 			return err
 		}
 	}
-	try, cancel := context.WithTimeout(ctx, probeTry)
-	defer cancel()
-	token, err := p.login(try)
+	token, err := p.signIn(ctx)
 	if err != nil {
 		return err
 	}
 	for _, addr := range p.chats {
-		if err := p.roundTrip(try, addr, token); err != nil {
+		if err := p.roundTrip(ctx, addr, token); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *probe) signIn(ctx context.Context) (token string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
+	return p.login(ctx)
 }
 
 func getReady(ctx context.Context, addr string) error {
@@ -110,6 +114,8 @@ func getReady(ctx context.Context, addr string) error {
 
 // roundTrip says one line in plain mode and waits until it comes back.
 func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
