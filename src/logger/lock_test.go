@@ -25,7 +25,9 @@ func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
 	}
 	first.pace.last, first.pace.dial = time.Hour, time.Hour // for ever, unless somebody waits
 	ended := make(chan error, 1)
-	go func() { ended <- first.Run(t.Context(), strings.NewReader(strings.Join(linesOf(events(3)), "")), new(ackSink)) }()
+	go func() {
+		ended <- first.Run(t.Context(), strings.NewReader(strings.Join(linesOf(events(3)), "")), new(ackSink))
+	}()
 	waitFor(t, "three lines in the spool", func() bool { waiting, _ := first.spool.backlog(); return waiting > 0 })
 
 	second, err := New(t.Context(), *old, log) // fails after lockWait
