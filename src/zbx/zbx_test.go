@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -180,14 +181,38 @@ func TestAllowKnowsAddressesNetworksAndNames(t *testing.T) {
 	}
 }
 
-// serve runs a server with a few keys until the test ends.
-func serve(t *testing.T, allow string) string {
+// serve runs a server with a few keys until the test ends, with the keys that
+// are known at once answered in place, or not.
+func serve(t *testing.T, allow string, instant bool) string {
 	t.Helper()
 	list, err := zbx.ParseAllow([]string{allow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := zbx.Listen("127.0.0.1:0", answer, zbx.Options{Allow: list, Timeout: 300 * time.Millisecond})
+	opt := zbx.Options{Allow: list, Timeout: 300 * time.Millisecond}
+	if instant {
+		opt.Instant = func(key string) (string, bool) {
+			value, err := answer(expired(), key)
+			return value, err == nil
+		}
+	}
+	return run(t, answer, opt)
+}
+
+// expired is a context that has ended.
+func expired() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// ways are both of serving.
+var ways = map[string]bool{"goroutine": false, "instant": true}
+
+// run serves until the test ends.
+func run(t *testing.T, handle zbx.Handler, opt zbx.Options) string {
+	t.Helper()
+	s, err := zbx.Listen("127.0.0.1:0", handle, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +242,12 @@ func answer(ctx context.Context, key string) (string, error) {
 }
 
 func TestServerAnswersBothForms(t *testing.T) {
-	addr := serve(t, "127.0.0.1")
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) { answersBothForms(t, serve(t, "127.0.0.1", instant)) })
+	}
+}
+
+func answersBothForms(t *testing.T, addr string) {
 	tests := map[string]struct{ key, value, reason string }{
 		"value": {"agent.ping", "1", ""}, "empty": {"empty", "", ""},
 		"unknown": {"nope", "", "Unsupported item key."}, "slow": {"slow", "", "Timeout."},
@@ -263,7 +293,12 @@ func raw(t *testing.T, addr string, send []byte) string {
 }
 
 func TestServerSurvivesEveryOddRequest(t *testing.T) {
-	addr := serve(t, "127.0.0.1")
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) { survives(t, serve(t, "127.0.0.1", instant)) })
+	}
+}
+
+func survives(t *testing.T, addr string) {
 	reply := func(text string) string { return string(zbx.AppendFrame(nil, []byte(text))) }
 	unsupported := reply("ZBX_NOTSUPPORTED\x00Unsupported item key.")
 	tests := map[string]struct {
@@ -298,7 +333,24 @@ func TestServerSurvivesEveryOddRequest(t *testing.T) {
 }
 
 func TestStrangerGetsNothing(t *testing.T) {
-	addr := serve(t, "192.0.2.1")
+	for name, instant := range ways {
+		for _, allow := range []string{"192.0.2.1", "no-such-name.invalid"} {
+			t.Run(name+" "+allow, func(t *testing.T) { getsNothing(t, serve(t, allow, instant)) })
+		}
+	}
+}
+
+func TestNameOnTheListIsLookedUp(t *testing.T) {
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) {
+			if v, err := zbx.Get(t.Context(), serve(t, "localhost", instant), "agent.ping"); v != "1" {
+				t.Fatalf("%q, %v", v, err)
+			}
+		})
+	}
+}
+
+func getsNothing(t *testing.T, addr string) {
 	if got := raw(t, addr, zbx.AppendFrame(nil, []byte("agent.ping"))); got != "" {
 		t.Fatalf("a stranger got %q", got)
 	}
@@ -307,12 +359,31 @@ func TestStrangerGetsNothing(t *testing.T) {
 	}
 }
 
+// bounded fails when f allocates more than 10 MiB, all counted that it made
+// meanwhile.
+func bounded(t *testing.T, f func()) {
+	t.Helper()
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
+	f()
+	metrics.Read(sample)
+	if used := sample[0].Value.Uint64() - before; used > 10<<20 {
+		t.Fatalf("%d bytes were allocated", used)
+	}
+}
+
 func FuzzReadFrame(f *testing.F) {
+	bomb := deflate(make([]byte, 8<<20))
 	f.Add(zbx.AppendFrame(nil, []byte("agent.ping")))
 	f.Add(frame(7, 20, 5, deflate([]byte("hello"))))
 	f.Add(frame(1, 1<<30, 0, nil))
+	f.Add(frame(3, uint64(len(bomb)), 100, bomb))
+	f.Add(frame(3, uint64(len(bomb)), zbx.MaxData, bomb))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := zbx.ReadFrame(bytes.NewReader(data), nil)
+		var got []byte
+		var err error
+		bounded(t, func() { got, err = zbx.ReadFrame(bytes.NewReader(data), nil) })
 		slow, slowErr := zbx.ReadFrame(iotest.OneByteReader(bytes.NewReader(data)), nil)
 		if !bytes.Equal(got, slow) || (err == nil) != (slowErr == nil) {
 			t.Fatalf("at once %d bytes, %v; byte by byte %d, %v", len(got), err, len(slow), slowErr)
@@ -328,7 +399,10 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, key string) {
-		name, params, err := zbx.ParseKey(key)
+		var name string
+		var params []string
+		var err error
+		bounded(t, func() { name, params, err = zbx.ParseKey(key) })
 		if err == nil && (name == "" || !strings.HasPrefix(key, name) || len(params) > zbx.MaxParams) {
 			t.Fatalf("%q: %q %q", key, name, params)
 		}
