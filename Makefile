@@ -32,7 +32,7 @@ down: build ## take the lab down; no process, no port left
 	bin/lab down
 
 test: ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql gcc libc6-dev
+	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev
 	CGO_ENABLED=1 go test -race -timeout 10m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab

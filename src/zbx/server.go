@@ -171,6 +171,9 @@ func readRequest(r io.Reader, have []byte) ([]byte, error) {
 		}
 	}
 	if have[0] == magic[0] {
+		if h, err := parseHeader(have); err == nil && uint64(len(have)-h.size) > h.length {
+			return nil, errs.E(errs.BadRequest, "more than the frame says")
+		}
 		return readOn(r, have)
 	}
 	for {

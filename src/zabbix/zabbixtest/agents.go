@@ -64,6 +64,11 @@ func TLSSettings(f mtls.Files) map[string]string {
 	return map[string]string{"TLSConnect": "cert", "TLSAccept": "cert", "TLSCAFile": f.CA, "TLSCertFile": f.Cert, "TLSKeyFile": f.Key}
 }
 
+// CipherECDSA is TLSCipherCert of zabbix_agentd and zabbix_server where they are
+// built with GnuTLS, as Debian's: without it they take RSA certificates only.
+// Agent 2 needs no setting.
+const CipherECDSA = "NONE:+VERS-TLS1.2:+ECDHE-ECDSA:+AES-128-GCM:+AES-256-GCM:+AEAD:+CURVE-ALL:+SIGN-ALL:+COMP-NULL:+CTYPE-X.509"
+
 // Certificates makes a CA and a certificate of it for 127.0.0.1, good for both
 // sides. The key is RSA, or ECDSA as the lab's are.
 func Certificates(t testing.TB, rsaKey bool) mtls.Files {
