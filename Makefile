@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build up check drill down test lint fmt bench clean
+.PHONY: help build up check drill down test lint fmt templates bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -51,6 +51,9 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 
 fmt: ## format the Go code
 	gofmt -w src
+
+templates: ## write the Zabbix templates from their description
+	go run ./src/zabbix/gen zabbix/templates
 
 bench: build ## measure, each figure beside its limit (2 to 3 minutes)
 	@CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m ./src/bench
