@@ -98,7 +98,7 @@ func TestBadInputBesideRealAgents(t *testing.T) {
 	address, _ := healthd(t)
 	agents := map[string]string{}
 	for _, program := range zabbixtest.Agents {
-		agents[program] = zabbixtest.Agent(t, program, map[string]string{"Timeout": "3"}).Addr
+		agents[program] = zabbixtest.Agent(t, program, map[string]string{"Timeout": "1"}).Addr
 	}
 	t.Logf("%-30s %-28s %-28s %s", "request", "zabbix_agentd", "zabbix_agent2", "healthd")
 	for _, tt := range cases {
