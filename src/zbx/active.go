@@ -31,6 +31,7 @@ type Active struct {
 	Flush    time.Duration // between sendings, default 5 s
 	Buffer   int           // values kept, default 10,000
 	Longest  time.Duration // for one check that names no timeout, default 3 s
+	Beat     time.Duration // between heartbeats, default 1 min
 	Log      *slog.Logger  // nil: none
 
 	session  string
@@ -71,7 +72,7 @@ func (a *Active) Run(ctx context.Context) error {
 	refresh, flush := time.NewTimer(0), time.NewTicker(a.Flush)
 	defer refresh.Stop()
 	defer flush.Stop()
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(a.Beat)
 	defer beat.Stop()
 	status := &status{log: a.Log, addr: a.Peer.Addr}
 	for {
@@ -103,6 +104,7 @@ func (a *Active) defaults() {
 	a.Flush = or(a.Flush, 5*time.Second)
 	a.Buffer = or(a.Buffer, 10_000)
 	a.Longest = or(a.Longest, 3*time.Second)
+	a.Beat = or(a.Beat, time.Minute)
 	a.Log = or(a.Log, slog.New(slog.DiscardHandler))
 	a.ready = make(chan struct{}, 1)
 	var id [16]byte

@@ -204,3 +204,29 @@ func TestActiveSaysWhyItCannotRunAnItem(t *testing.T) {
 		}
 	}
 }
+
+// The heartbeat is for servers that show by their revisions that they know it.
+func TestHeartbeatIsForServersThatKnowIt(t *testing.T) {
+	for name, answer := range map[string]string{"6.4": `{"response":"success","config_revision":3,"data":[]}`, "6.0": `{"response":"success","data":[]}`} {
+		t.Run(name, func(t *testing.T) {
+			server := newTrapper(t, func(object) string { return answer })
+			a := quick(server, versions)
+			a.Beat = 10 * time.Millisecond
+			runActive(t, a)
+			if name == "6.4" {
+				if o := server.next(t, "active check heartbeat"); o["host"] != "Zabbix server" || o["heartbeat_freq"] != 1.0 {
+					t.Errorf("%v", o)
+				}
+				return
+			}
+			for range 3 { // many heartbeats' time
+				server.next(t, "active checks")
+			}
+			for len(server.got) > 0 {
+				if o := <-server.got; o["request"] == "active check heartbeat" {
+					t.Errorf("%v", o)
+				}
+			}
+		})
+	}
+}

@@ -65,8 +65,6 @@ type (
 	}
 )
 
-const heartbeat = time.Minute
-
 // refresh asks for the items, and has them run.
 func (a *Active) refresh(ctx context.Context, items *schedule) error {
 	request := checksRequest{
@@ -116,7 +114,7 @@ func (a *Active) dataRequest(values []result) dataRequest {
 
 // beat sends a heartbeat, which has no answer of meaning.
 func (a *Active) beat(ctx context.Context) error {
-	body, err := json.Marshal(heartbeatRequest{"active check heartbeat", a.Host, int(heartbeat.Seconds()), agentVersion, variant})
+	body, err := json.Marshal(heartbeatRequest{"active check heartbeat", a.Host, max(1, int(a.Beat.Seconds())), agentVersion, variant})
 	if err != nil {
 		return err
 	}
