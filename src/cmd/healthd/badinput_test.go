@@ -63,18 +63,18 @@ func outcome(t *testing.T, addr string, request []byte, stay bool) string {
 	return fmt.Sprintf("answers %.20q, %v", got, err)
 }
 
-// TestBadInputBesideRealAgents sends what no server sends to healthd and to
-// Zabbix's agents, and shows what each does. healthd does as one of them does,
-// but where it says so here; it takes the next request, and never much memory.
-func TestBadInputBesideRealAgents(t *testing.T) {
+// badCase is a request that no server sends.
+type badCase struct {
+	name    string
+	request []byte
+	stay    bool   // the client waits and sends nothing more
+	own     string // what healthd does otherwise, on purpose
+}
+
+func badCases() []badCase {
 	packed := bomb()
 	frame := func(s string) []byte { return zbx.AppendFrame(nil, []byte(s)) }
-	cases := []struct {
-		name    string
-		request []byte
-		stay    bool   // the client waits and sends nothing more
-		own     string // what healthd does otherwise, on purpose
-	}{
+	return []badCase{
 		{"wrong magic", []byte("ZBXX\x01\x0a\x00\x00\x00\x00\x00\x00\x00agent.ping"), false, ""},
 		{"wrong flags", badFrame(0x09, 10, 0, []byte("agent.ping")), false, ""},
 		{"length too long, then the end", badFrame(1, 100, 0, []byte("agent.ping")), false, ""},
@@ -95,13 +95,19 @@ func TestBadInputBesideRealAgents(t *testing.T) {
 		{"key with 10,000 parameters", frame("nope[" + strings.Repeat(",", 10_000) + "]"), true, ""},
 		{"JSON that is torn", frame(`{"request":`), true, `answers`},
 	}
+}
+
+// TestBadInputBesideRealAgents sends what no server sends to healthd and to
+// Zabbix's agents, and shows what each does. healthd does as one of them does,
+// but where it says so here; it takes the next request, and never much memory.
+func TestBadInputBesideRealAgents(t *testing.T) {
 	address, _ := healthd(t)
 	agents := map[string]string{}
 	for _, program := range zabbixtest.Agents {
 		agents[program] = zabbixtest.Agent(t, program, map[string]string{"Timeout": "1"}).Addr
 	}
 	t.Logf("%-30s %-28s %-28s %s", "request", "zabbix_agentd", "zabbix_agent2", "healthd")
-	for _, tt := range cases {
+	for _, tt := range badCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			before := resident(t)
 			ours := outcome(t, address, tt.request, tt.stay)
