@@ -213,7 +213,7 @@ func (i Item) xml() xmlItem {
 	if len(i.Steps) > 0 {
 		x.Preprocessing = &xmlSteps{}
 		for _, s := range i.Steps {
-			x.Preprocessing.Steps = append(x.Preprocessing.Steps, xmlStep{s.Type, s.Params})
+			x.Preprocessing.Steps = append(x.Preprocessing.Steps, xmlStep(s))
 		}
 	}
 	return x
