@@ -65,9 +65,11 @@ func build(ctx context.Context, b *builder, list []pkg, formats []string) ([]str
 		return nil, err
 	}
 	if slices.Contains(formats, "deb") {
-		err = writeIndex(ctx, b.out)
+		if err := writeIndex(ctx, b.out); err != nil {
+			return nil, err
+		}
 	}
-	return built, err
+	return built, bundles(b.out, b.release, formats)
 }
 
 // clear removes the packages of an earlier build: a playbook takes what is in
@@ -76,7 +78,7 @@ func clear(out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return errs.E(errs.Usage, "packages: %w", err)
 	}
-	for _, pattern := range []string{"chatlab-*.deb", "chatlab-*.rpm", indexName} {
+	for _, pattern := range []string{"chatlab-*.deb", "chatlab-*.rpm", "chatlab-*.tar", indexName} {
 		old, _ := filepath.Glob(filepath.Join(out, pattern))
 		for _, path := range old {
 			if err := os.Remove(path); err != nil {
