@@ -155,6 +155,11 @@ def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=Fals
     return faults
 
 
+def item_of(path, attributes):
+    """An item of the module lab_files without its content."""
+    return dict(attributes, path=path)
+
+
 def with_contents(items, contents):
     """Items, each with its content, as the module lab_files takes them."""
     return [dict({"mode": "0644", "content": content}, **item) for item, content in zip(items, contents)]
@@ -167,5 +172,5 @@ class FilterModule(object):
         """Return the filters by name."""
         return {
             "inventory_faults": inventory_faults, "machine_faults": machine_faults,
-            "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents,
+            "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents, "item_of": item_of,
         }

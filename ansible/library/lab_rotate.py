@@ -9,8 +9,8 @@ module: lab_rotate
 short_description: Rotate keys and passwords of a deployment in two steps
 description:
   - Each file holds one secret a line. Step C(add) puts a new one at the end, which services then know, but do not use.
-  - Step C(use) puts it first. Of C(jwt.key) the one before stays below it, since tokens that it signed are about;
-    it goes with the next rotation. Of other files it goes at once.
+  - Step C(use) puts it first. Of C(jwt.key) the two before stay below it, since tokens that they signed are about,
+    even where one rotation follows another at once. Of other files what was before goes.
 options:
   path:
     description: The folder.
@@ -42,7 +42,7 @@ def next_lines(name, lines, step):
     secrets = [line for line in lines if line and not line.startswith("#")]
     if step == "add":
         return secrets + [base64.urlsafe_b64encode(os.urandom(33)).decode()]
-    keep = secrets[:1] if name == "jwt.key" and len(secrets) > 1 else []
+    keep = secrets[:-1][:2] if name == "jwt.key" else []
     return secrets[-1:] + keep
 
 
