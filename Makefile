@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check down test lint fmt bench clean
+.PHONY: help build packages up check drill down test lint fmt bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -28,6 +28,9 @@ up: build ## bring the lab up on this machine and prove it
 check: ## prove that the lab which is up works
 	bin/lab check
 
+drill: ## break the lab which is up on purpose, every drill for 5 s, with a verdict
+	bin/lab drill --for 5s
+
 down: build ## take the lab down; no process, no port left
 	bin/lab down
 
@@ -43,6 +46,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	go mod tidy -diff
 	go vet ./src/...
 	go vet -tags bench ./src/bench
+	go vet -tags drop_unacked ./src/event
 	go run $(STATICCHECK) -tags bench ./src/...
 	.ci/vulncheck $(GOVULNCHECK)
 	yamllint -s .

@@ -248,8 +248,9 @@ func (em *Emitter) ack(n uint64) error {
 func (em *Emitter) rewind() {
 	em.mu.Lock()
 	defer em.mu.Unlock()
-	em.waiting += len(em.written)
-	em.queued = append(em.written, em.queued...)
+	again := em.toResend()
+	em.waiting += len(again)
+	em.queued = append(again, em.queued...)
 	em.written, em.lines, em.acked, em.ready = nil, 0, 0, false
 	em.poke()
 }

@@ -79,7 +79,8 @@ type Tunable interface {
 
 	// Override restarts a service with some settings changed, keys as "a.b" of
 	// its configuration file; nil gives it its own settings back. It returns
-	// when the service is ready. Codes: not_found, failed.
+	// when the service answers, be it that it is not ready. Codes: not_found,
+	// failed.
 	Override(ctx context.Context, service string, settings map[string]any) error
 
 	// Dir returns the folder of a service's data on that machine: of a logger,

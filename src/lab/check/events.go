@@ -21,11 +21,13 @@ type EventLog interface {
 	Find(ctx context.Context, f mongodb.Filter, after event.ID) iter.Seq2[mongodb.Record, error]
 }
 
-// How long an event may take from its cause to the database, and how often it
-// is looked for meanwhile.
+// How long an event may take from its cause to the database, how often it is
+// looked for meanwhile, and how long one look may take: the embedded database
+// reads all it has for each answer, seconds for some hundred thousand events.
 const (
 	eventDeadline = 5 * time.Second
 	eventPoll     = 20 * time.Millisecond
+	eventLook     = 90 * time.Second
 )
 
 // eventChecks proves that what happened is in the log database, in the form of
@@ -43,7 +45,7 @@ func eventChecks(j *Journey) []Check {
 	}
 	for i := range checks {
 		checks[i].Needs = []Need{hasLog, has(partAuth), has(partChat)}
-		checks[i].Timeout = DefaultTimeout + stepTimeout // sign-ups and talk come first
+		checks[i].Timeout = DefaultTimeout + stepTimeout + 2*eventLook // sign-ups and talk come first
 	}
 	checks = append(checks, relayChecks()...)
 	return j.group(partLogd, "the logs of the loggers and of logd (`lab status` says where); `lab events`", checks)
@@ -112,55 +114,60 @@ func (j *Journey) facts() ([]fact, error) {
 	return out, nil
 }
 
-// readLog reads the log until every fact is there, or eventWait after the
-// last of them happened. What is missing then is for the checks to say.
+// readLog reads the log until every fact is there, or until a look that began
+// eventWait after the last of them happened. What is missing then is for the
+// checks to say.
 func (j *Journey) readLog() (*journal, error) {
 	facts, err := j.facts()
 	if err != nil {
 		return nil, err
 	}
-	limit, cancel := context.WithTimeout(j.ctx, j.eventWait)
-	defer cancel()
+	deadline := time.Now().Add(j.eventWait)
 	l := &journal{facts: facts}
 	for {
 		asked := time.Now()
-		records, err := j.records(limit, mongodb.Filter{})
+		records, err := j.records(j.ctx)
 		if err == nil {
 			l.records = records
 		}
-		if l.complete() {
+		switch {
+		case l.complete():
+			return l, nil
+		case asked.After(deadline) && l.records == nil:
+			return nil, err
+		case asked.After(deadline):
 			return l, nil
 		}
-		// The embedded database reads all it has for each answer: when that
-		// takes long, half of the time is left to those who store.
+		// A look that takes long leaves half of the time to those who store.
 		pause := time.NewTimer(max(eventPoll, time.Since(asked)))
 		select {
 		case <-pause.C:
-		case <-limit.Done():
+		case <-j.ctx.Done():
 			pause.Stop()
-			if l.records == nil {
-				return nil, err
-			}
-			return l, nil
+			return nil, j.ctx.Err()
 		}
 	}
 }
 
 // records reads what the log has of this run: one query for all its names, as
 // not every log database has an index that helps with more.
-func (j *Journey) records(ctx context.Context, f mongodb.Filter) ([]mongodb.Record, error) {
-	var after event.ID
-	binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time
-	out := []mongodb.Record{}
-	for r, err := range j.log.Find(ctx, f, after) {
-		if err != nil {
-			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
+func (j *Journey) records(ctx context.Context) ([]mongodb.Record, error) {
+	return j.looks.take(ctx, func() ([]mongodb.Record, error) {
+		ctx, cancel := context.WithTimeout(j.ctx, eventLook)
+		defer cancel()
+		var after event.ID
+		binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time
+		out := []mongodb.Record{}
+		for r, err := range j.log.Find(ctx, mongodb.Filter{}, after) {
+			if err != nil {
+				return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
+			}
+			if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
+				out = append(out, r)
+			}
 		}
-		if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
-			out = append(out, r)
-		}
-	}
-	return out, nil
+		return out, nil
+	})
 }
 
 // stored proves that the facts of a category are in the log; data "" is any.
@@ -205,7 +212,7 @@ func eventOnce(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	again, err := e.records(ctx, mongodb.Filter{})
+	again, err := e.records(ctx)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type Journey struct {
 	unknownID     func() (reply, error)
 	talk          func() (*talk, error)
 	logged        func() (*journal, error)
+	looks         looks
 }
 
 // person is one user of the journey.

@@ -9,27 +9,32 @@ import (
 	"chatlab/src/mongodb"
 )
 
-// readBack reads the log database into the ledger, again and again, until it
-// has all that was acknowledged or ctx ends. Only a database that cannot be
-// read is an error: what is missing is the account's matter.
-func (r *run) readBack(ctx context.Context) error {
+// readBack reads the log database into the ledger once nothing is on its way to
+// it any more, so that what comes late is counted too, or when ctx ends. Only
+// a database that cannot be read is an error: what is missing is the account's
+// matter. began is the end of the load.
+func (r *run) readBack(ctx context.Context, began time.Time) error {
 	log, err := openLog(r)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }() // it was only read
 	for {
-		idle := r.idle(ctx) // asked before: what is stored while it is read may be missed
-		last := r.readOnce(ctx, log)
-		if a := r.ledger.sum(); last == nil && (a.Lost == 0 || idle) {
-			return nil
+		idle := r.idle(ctx)
+		if idle && r.report.Settled == 0 {
+			r.report.Settled = time.Since(began)
+		}
+		var last error
+		if idle || ctx.Err() != nil {
+			if last = r.readOnce(context.WithoutCancel(ctx), log); last == nil {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
 			if last != nil {
 				return errs.Wrap(last, errs.Failed, "the log database cannot be read back")
 			}
-			return nil
 		case <-time.After(time.Second / 4):
 		}
 	}
@@ -47,23 +52,19 @@ func openLog(r *run) (*mongodb.Log, error) {
 	return mongodb.Open(cfg)
 }
 
+// readOnce reads in one pass: the embedded database reads all that it has for
+// every query.
 func (r *run) readOnce(ctx context.Context, log *mongodb.Log) error {
 	r.ledger.forget()
 	since := r.report.began.Add(-time.Minute) // clocks of machines differ
-	for rec, err := range log.Scan(ctx, mongodb.Filter{Server: "chat", Category: "chat", Since: since}) {
-		if err != nil {
+	for rec, err := range log.Scan(ctx, mongodb.Filter{Since: since}) {
+		switch {
+		case err != nil:
 			return err
-		}
-		r.note("", firstWord(rec.Data))
-	}
-	for _, category := range []string{"signin", "signup"} {
-		for rec, err := range log.Scan(ctx, mongodb.Filter{Server: "auth", Category: category, Since: since}) {
-			if err != nil {
-				return err
-			}
-			if rec.Data == "success" {
-				r.note(category+":", rec.Subject)
-			}
+		case rec.Server == "chat" && rec.Category == "chat":
+			r.note("", firstWord(rec.Data))
+		case rec.Server == "auth" && rec.Data == "success": // signin or signup
+			r.note(rec.Category+":", rec.Subject)
 		}
 	}
 	return nil

@@ -17,9 +17,10 @@ type Report struct {
 	Faults   int               `json:"faults"`
 	Account  Account           `json:"events"`
 	Views    Views             `json:"readers"`
-	Back     time.Duration     `json:"back_ns"`    // longest time from a heal to a served user
-	BackAt   string            `json:"back_fault"` // the fault that took it
-	Settled  time.Duration     `json:"settled_ns"` // from the end of the load to the last event stored
+	Back     time.Duration     `json:"back_ns"`             // longest time from a heal to a served user
+	BackAt   string            `json:"back_fault"`          // the fault that took it
+	BackWhy  string            `json:"back_last,omitempty"` // what did not work last before a user was served
+	Settled  time.Duration     `json:"settled_ns"`          // from the end of the load to the last event stored
 	Took     time.Duration     `json:"took_ns"`
 	Memory   map[string]Memory `json:"memory"`
 	Broken   []string          `json:"broken,omitempty"` // expectations that did not hold
@@ -51,9 +52,9 @@ func newReport(name string, opt Options) *Report {
 }
 
 // back notes how long a user had to wait after a heal.
-func (r *Report) back(fault string, d time.Duration) {
+func (r *Report) back(fault string, d time.Duration, last string) {
 	if d > r.Back {
-		r.Back, r.BackAt = d, fault
+		r.Back, r.BackAt, r.BackWhy = d, fault, last
 	}
 }
 
@@ -63,8 +64,8 @@ func (r *Report) finish(err error) {
 		r.Error = err.Error()
 	}
 	if r.Back > r.recovery {
-		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s",
-			round(r.Back), r.BackAt, r.recovery))
+		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s; the last that did not work: %s",
+			round(r.Back), r.BackAt, r.recovery, r.BackWhy))
 	}
 	if r.Account.Acked == 0 {
 		r.Broken = append(r.Broken, "not one event was acknowledged")

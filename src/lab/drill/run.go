@@ -105,8 +105,7 @@ func (r *run) settle(ctx context.Context) error {
 	r.crew.drain(ctx)
 	r.report.Views = r.crew.views(ctx)
 	r.say("reading the log database back")
-	err := r.readBack(ctx)
-	r.report.Settled = time.Since(began)
+	err := r.readBack(ctx, began)
 	r.report.Account = r.ledger.sum()
 	return err
 }

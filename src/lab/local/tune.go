@@ -11,6 +11,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/local/supervisor"
 )
 
 var _ lab.Tunable = host{}
@@ -65,8 +66,9 @@ func (h host) process(ctx context.Context, service string) lab.ServiceStatus {
 	return rows[i]
 }
 
-// renewed waits until another process than before is ready: a logger is
-// started by its parent, not by the supervisor.
+// renewed waits until another process than before has taken up its work: a
+// logger is started by its parent, not by the supervisor. One that says that
+// it is not ready has: a spool over its new limit is full at once.
 func (h host) renewed(ctx context.Context, service string, before int) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -74,7 +76,8 @@ func (h host) renewed(ctx context.Context, service string, before int) error {
 	defer tick.Stop()
 	for {
 		now := h.process(ctx, service)
-		if now.State == lab.Ready && now.PID != before {
+		works := now.State == lab.Ready || now.State == lab.NotReady && !strings.HasPrefix(now.Reason, supervisor.NoAnswer)
+		if works && now.PID != before {
 			return nil
 		}
 		select {

@@ -14,6 +14,9 @@ import (
 // probeEvery is how often a service that starts is asked whether it is ready.
 const probeEvery = 15 * time.Millisecond
 
+// NoAnswer begins the reason of a service whose ops listener does not answer.
+const NoAnswer = "no answer"
+
 // prober asks services whether they are ready.
 type prober struct{ web *http.Client }
 
@@ -43,7 +46,7 @@ func (p *prober) readyz(ctx context.Context, ops string) string {
 	}
 	res, err := p.web.Do(req)
 	if err != nil {
-		return "no answer at " + req.URL.String()
+		return NoAnswer + " at " + req.URL.String()
 	}
 	defer res.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 512))

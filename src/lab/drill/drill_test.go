@@ -1,0 +1,121 @@
+package drill
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+)
+
+func TestFindKeepsTheOrderAndNamesWhatThereIs(t *testing.T) {
+	drills, err := Find([]string{"flood", "kill-logd"})
+	if err != nil || len(drills) != 2 || drills[0].Name != "kill-logd" {
+		t.Errorf("%v %v", drills, err)
+	}
+	every, err := Find(nil)
+	if err != nil || len(every) != len(Catalogue())-1 {
+		t.Errorf("without a name: %d drills, %v", len(every), err)
+	}
+	_, err = Find([]string{"kill-logd", "meteor"})
+	if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), "meteor") {
+		t.Errorf("%v", err)
+	}
+	for _, d := range Catalogue() {
+		if !strings.Contains(errs.FixOf(err), d.Name) {
+			t.Errorf("the fix does not name %s", d.Name)
+		}
+	}
+}
+
+func localInventory(t *testing.T) *inventory.Inventory {
+	t.Helper()
+	inv, err := inventory.Load("../../../ansible/inventories/local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func TestADrillThatALabCannotDoSaysWhy(t *testing.T) {
+	l := &lab.Lab{Inventory: localInventory(t), Target: &recorder{}}
+	for _, d := range Catalogue() {
+		why := d.Skipped(l)
+		if want := d.Name == "stop-mariadb"; (why != "") != want {
+			t.Errorf("%s: %q", d.Name, why)
+		}
+	}
+}
+
+func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
+	r := &run{lab: &lab.Lab{Inventory: localInventory(t), Target: &recorder{}}}
+	draw := func(seed uint64) (names []string) {
+		rng := rand.New(rand.NewPCG(seed, seed))
+		for range 200 {
+			f := r.random(rng)
+			names = append(names, f.name+" "+f.hold.String())
+		}
+		return names
+	}
+	first := draw(1)
+	if !slices.Equal(first, draw(1)) {
+		t.Error("seed 1 makes other faults the second time")
+	}
+	if slices.Equal(first, draw(2)) {
+		t.Error("seeds 1 and 2 make the same faults")
+	}
+	for _, kind := range []string{"kill", "freeze", "stop", "users stop reading", "floods"} {
+		if !slices.ContainsFunc(first, func(name string) bool { return strings.Contains(name, kind) }) {
+			t.Errorf("200 random faults have no %q", kind)
+		}
+	}
+}
+
+// report is one of a drill that went well, changed.
+func report(change func(*Report)) *Report {
+	r := newReport("flood", Options{Recovery: 2 * time.Second})
+	r.Account = Account{Sent: 2, Acked: 2, Stored: 2}
+	r.Views = Views{Readers: 2, Lines: 2}
+	change(r)
+	return r
+}
+
+func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Report)
+		shown  string
+	}{
+		"lost":       {func(r *Report) { r.Account.Lost, r.Account.LostName = 1, "p.7" }, "first: p.7"},
+		"doubled":    {func(r *Report) { r.Account.Doubled = 1 }, "doubled 1"},
+		"ghost":      {func(r *Report) { r.Account.Ghosts = 1 }, "refused 1"},
+		"missing":    {func(r *Report) { r.Views.Missing = 1 }, "missing 1"},
+		"repeated":   {func(r *Report) { r.Views.Repeats = 1 }, "repeated 1"},
+		"disordered": {func(r *Report) { r.Views.Differ = 1 }, "another order 1"},
+		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, "logd is not ready") }, "the limit is 2s; the last that did not work: logd is not ready"},
+		"expected":   {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
+		"no load":    {func(r *Report) { r.Account = Account{} }, "not one event"},
+	} {
+		r := report(tt.change)
+		r.finish(nil)
+		var out bytes.Buffer
+		r.Print(&out)
+		if r.OK || !strings.Contains(out.String(), "verdict  FAILED") || !strings.Contains(out.String(), tt.shown) {
+			t.Errorf("%s:\n%s", name, out.String())
+		}
+	}
+	broken := report(func(*Report) {})
+	broken.finish(errs.E(errs.Failed, "cannot heal"))
+	if broken.OK || broken.Error != "cannot heal" {
+		t.Errorf("%+v", broken)
+	}
+	good := report(func(*Report) {})
+	good.finish(nil)
+	if !good.OK {
+		t.Errorf("%+v", good)
+	}
+}
