@@ -11,13 +11,16 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build up check drill down test lint fmt templates bench clean
+.PHONY: help build packages up check drill down test lint fmt templates bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## build the programs into bin/
 	go build -ldflags '-s -w -X chatlab/src/app.version=$(VERSION)' -o bin/ $(BINARIES:%=./src/cmd/%)
+
+packages: build ## build the .deb and .rpm packages into dist/
+	go run ./src/packaging
 
 up: build ## bring the lab up on this machine and prove it
 	bin/lab up
@@ -32,13 +35,13 @@ down: build ## take the lab down; no process, no port left
 	bin/lab down
 
 test: build ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev
+	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm
 	CGO_ENABLED=1 go test -race -timeout 15m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 
 lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
-	.ci/packages yamllint shellcheck
+	.ci/packages yamllint shellcheck ansible ansible-lint
 	@unformatted=$$(gofmt -l src); test -z "$$unformatted" || { echo "gofmt: run \`make fmt\`: $$unformatted"; exit 1; }
 	go mod tidy -diff
 	go vet ./src/...
@@ -47,6 +50,9 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	go run $(STATICCHECK) -tags bench ./src/...
 	.ci/vulncheck $(GOVULNCHECK)
 	yamllint -s .
+	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
+	cd ansible && ansible-lint --strict -q
+	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
 	shellcheck .ci/run .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 
 fmt: ## format the Go code
