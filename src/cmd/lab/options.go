@@ -110,7 +110,11 @@ func (o *options) inventoryPath(state string) string {
 	if path := local.Recorded(state); path != "" {
 		return path
 	}
-	return filepath.Join(projectDir(), "ansible", "inventories", o.target)
+	name := o.target
+	if name != local.Name {
+		name = "lab" // the machines' addresses
+	}
+	return filepath.Join(projectDir(), "ansible", "inventories", name)
 }
 
 // projectDir finds the folder with ansible/inventories: the working folder or
