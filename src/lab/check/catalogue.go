@@ -30,7 +30,7 @@ func Up(ctx context.Context, l *lab.Lab) error {
 	var silent []string
 	for _, part := range []string{partAuth, partChat} {
 		for _, addr := range l.Inventory.Addresses(part) {
-			if answers(limit, addr) == nil {
+			if answers(limit, outside, addr) == nil {
 				return nil
 			}
 			silent = append(silent, part+" at "+addr)

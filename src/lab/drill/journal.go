@@ -151,7 +151,13 @@ func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error 
 
 func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 	if u.File != "" {
-		return replaceFile(u.File, u.Content)
+		if err := replaceFile(u.File, u.Content); err != nil {
+			return err
+		}
+		if t, ok := l.Target.(lab.Publisher); ok {
+			return t.Publish(ctx, filepath.Base(u.File))
+		}
+		return nil
 	}
 	host, err := l.Target.Host(u.Node)
 	if err != nil {
