@@ -11,13 +11,16 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build up check drill down test lint fmt bench clean
+.PHONY: help build packages up check drill down test e2e lint fmt bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## build the programs into bin/
 	go build -ldflags '-s -w -X chatlab/src/app.version=$(VERSION)' -o bin/ $(BINARIES:%=./src/cmd/%)
+
+packages: build ## build the .deb and .rpm packages into dist/
+	go run ./src/packaging
 
 up: build ## bring the lab up on this machine and prove it
 	bin/lab up

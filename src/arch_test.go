@@ -69,7 +69,7 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 func TestEveryFolderHasItsPlace(t *testing.T) {
-	known := slices.Concat(leaves, services, adapters, []string{"cmd", "lab", "bench", "src"})
+	known := slices.Concat(leaves, services, adapters, []string{"cmd", "lab", "bench", "packaging", "src"})
 	for _, p := range packages(t) {
 		if f := folder(p.ImportPath); !slices.Contains(known, f) {
 			t.Errorf("%s: %q is in no layer of this test; give it one", p.ImportPath, f)

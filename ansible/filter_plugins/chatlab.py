@@ -1,0 +1,192 @@
+"""What the playbooks have to work out, and a template cannot say plainly."""
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import datetime
+import ipaddress
+
+# Groups that the roles know, and how many hosts each may have: rooms, users
+# and events are in one store each until the roles can replicate them.
+GROUPS = {
+    "authd": (1, 1), "chatd": (1, 1), "logd": (1, None), "healthd": (0, None),
+    "mariadb": (0, 1), "mongodb": (1, 1),
+    "zabbix_server": (0, 1), "zabbix_agent": (0, None), "grafana": (0, 1),
+}
+
+PORTS = {
+    "authd": ["auth_port", "authd_ops_port", "authd_logger_ops_port"],
+    "chatd": ["chat_port", "chatd_ops_port", "chatd_logger_ops_port"],
+    "logd": ["logd_port", "logd_ops_port"],
+    "healthd": ["healthd_port", "healthd_ops_port"],
+    "mariadb": ["mariadb_port"],
+    "mongodb": ["mongodb_port"],
+}
+
+
+def _address_faults(host, values, taken):
+    """Faults of one host's two addresses; taken maps addresses to their hosts."""
+    faults = []
+    networks = []
+    for key in ("public_address", "private_address"):
+        text = values.get(key)
+        if not text:
+            faults.append("host %s has no %s: add it to the inventory" % (host, key))
+            continue
+        try:
+            address = ipaddress.ip_address(u"%s" % text)
+        except ValueError:
+            faults.append("host %s: %s %s is no IP address: mend it in the inventory" % (host, key, text))
+            continue
+        if address in taken:
+            faults.append("host %s: %s %s is also %s: give each host and network an address of its own"
+                          % (host, key, address, taken[address]))
+        taken[address] = "%s of host %s" % (key, host)
+        networks.append(ipaddress.ip_network(u"%s/%s" % (address, 24 if address.version == 4 else 64), strict=False))
+    if len(networks) == 2 and networks[0] == networks[1]:
+        faults.append("host %s: public_address and private_address are both in %s: the lab needs two networks"
+                      % (host, networks[0]))
+    return faults
+
+
+def _group_faults(groups, hostvars):
+    faults = []
+    for group in sorted(GROUPS):
+        least, most = GROUPS[group]
+        hosts = groups.get(group, [])
+        if len(hosts) < least:
+            faults.append("group %s has no host: name the machine that carries it, `%s: {hosts: {NAME: {}}}`" % (group, group))
+        if most is not None and len(hosts) > most:
+            faults.append("group %s names %s: these roles run one, leave one host in it" % (group, " and ".join(hosts)))
+        for host in hosts:
+            for port in PORTS.get(group, []):
+                if port not in hostvars[host]:
+                    faults.append("%s is missing, which group %s needs: add it to `all: vars:`" % (port, group))
+    return faults
+
+
+def inventory_faults(hostvars, groups):
+    """Lines that say what is wrong with an inventory, each with the host and the fix."""
+    faults, taken, used = [], {}, set()
+    for group in GROUPS:
+        used.update(groups.get(group, []))
+    for host in groups["all"]:
+        faults += _address_faults(host, hostvars[host], taken)
+        if host not in used:
+            faults.append("host %s is in no group: name it below `all: children:`, or remove it" % host)
+    faults += _group_faults(groups, hostvars)
+    return sorted(set(faults), key=faults.index)
+
+
+def probe_facts(stdout):
+    """The KEY=VALUE lines of the preflight probe; address lines become a map of address to interface."""
+    facts = {"addresses": {}}
+    for line in stdout.replace("\r", "").split("\n"):
+        key, found, value = line.partition("=")
+        if not found:
+            continue
+        if key == "address":
+            address, _slash, interface = value.partition("/")
+            facts["addresses"][address] = interface
+        else:
+            facts[key] = value
+    return facts
+
+
+def profile_of(facts):
+    """The name of the profile for an operating system, or an empty string."""
+    system = facts.get("os", "")
+    release = facts.get("release", "").split(".")[0]
+    if system == "debian" and release == "12":
+        return "debian12"
+    if system in ("centos", "rhel") and release == "7":
+        return "el7"
+    if system in ("rocky", "almalinux", "rhel", "centos") and release == "9":
+        return "el9"
+    return ""
+
+
+def _unreachable(host, values, result, user):
+    said = " ".join(("%s %s %s" % (result.get("msg", ""), result.get("stderr", ""), result.get("stdout", ""))).split())
+    where = "host %s (%s)" % (host, values.get("ansible_host", host))
+    if "Permission denied" in said or "password is required" in said or "incorrect password" in said or "sudo:" in said:
+        return "%s lets %s not in as root: give the SSH user with -u, its key with --private-key, and let it use sudo" % (where, user)
+    if "HOST IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said:
+        return "%s shows another SSH key than before: if it was made anew, ssh-keygen -R %s" % (where, values.get("ansible_host", host))
+    return "%s cannot be reached by SSH: %s: start it, or mend public_address" % (where, said[-160:] or "no answer")
+
+
+def _machine_faults(host, values, facts, core, needed_mb):
+    faults = []
+    profile = profile_of(facts)
+    if not profile:
+        faults.append("host %s runs %s %s: supported are Debian 12, Rocky and Alma 9, CentOS 7"
+                      % (host, facts.get("os", "?"), facts.get("release", "")))
+    if profile == "el7" and core >= (2, 17):
+        faults.append("host %s runs CentOS 7, whose Python 2.7 ansible-core %s cannot drive: use ansible-core 2.16 or older, as in Debian 12"
+                      % (host, ".".join(str(n) for n in core)))
+    for place in ("var", "opt"):
+        free = int(facts.get(place + "_free_kb", 0)) // 1024
+        if free < needed_mb:
+            faults.append("host %s has %d MB of disk left in /%s: free at least %d MB" % (host, free, place, needed_mb))
+    for key in ("public_address", "private_address"):
+        if values[key] not in facts["addresses"]:
+            faults.append("host %s does not have its %s %s: give it to an interface, or mend the inventory" % (host, key, values[key]))
+    if facts.get("systemd") != "yes":
+        faults.append("host %s was not booted by systemd: the services are systemd units" % host)
+    if profile and profile != "el7" and facts.get("python3") != "yes":
+        faults.append("host %s has no /usr/bin/python3: install python3" % host)
+    return faults
+
+
+def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=False, mongodb=()):
+    """Lines that say which machine cannot carry the lab, and why, from the preflight probes."""
+    faults = []
+    version = tuple(int(n) for n in core.split(".")[:2])
+    for host in hosts:
+        values = hostvars[host]
+        result = values.get("preflight_probe", {})
+        if result.get("unreachable") or result.get("rc", 1) != 0:
+            faults.append(_unreachable(host, values, result, values.get("ansible_user") or user or "the SSH user"))
+            continue
+        facts = probe_facts(result.get("stdout", ""))
+        faults += _machine_faults(host, values, facts, version, needed_mb)
+        if host in mongodb and not embedded and facts.get("avx") != "yes":
+            faults.append("host %s has no AVX, which MongoDB 5.0 and later need: pass the host's CPU through, or set mongodb_embedded=true" % host)
+    return faults
+
+
+def _ends_within(info, days):
+    ends = datetime.datetime.strptime(info["not_after"].rstrip("Z"), "%Y%m%d%H%M%S")
+    return ends - datetime.datetime.utcnow() < datetime.timedelta(days=days)
+
+
+def authority_is_good(info, days=400):
+    """Whether a certificate is an authority that outlives every certificate it signs."""
+    return bool(info) and "CA:TRUE" in (info.get("basic_constraints") or []) and not _ends_within(info, days)
+
+
+def certificate_is_good(info, authority, names, days=60):
+    """Whether a certificate is of this authority, serves for all names, and lives long enough."""
+    if not info or not authority:
+        return False
+    have = set(name.split(":", 1)[1] for name in info.get("subject_alt_name") or [])
+    signer = info.get("authority_key_identifier")
+    return signer == authority.get("subject_key_identifier") and set(names) <= have and not _ends_within(info, days)
+
+
+def with_contents(items, contents):
+    """Items, each with its content, as the module lab_files takes them."""
+    return [dict({"mode": "0644", "content": content}, **item) for item, content in zip(items, contents)]
+
+
+class FilterModule(object):
+    """Names the filters."""
+
+    def filters(self):
+        """Return the filters by name."""
+        return {
+            "inventory_faults": inventory_faults, "machine_faults": machine_faults,
+            "probe_facts": probe_facts, "profile_of": profile_of, "certificate_is_good": certificate_is_good,
+            "authority_is_good": authority_is_good, "with_contents": with_contents,
+        }

@@ -1,0 +1,13 @@
+# What the roles must know of a machine, in one round trip, without Python.
+set -eu
+. /etc/os-release
+echo "os=$ID"
+echo "release=${VERSION_ID:-}"
+free() { df -Pk "$1" | awk 'NR == 2 { print $4 }'; }
+echo "var_free_kb=$(free /var)"
+echo "opt_free_kb=$(free /opt)"
+if [ -d /run/systemd/system ]; then echo systemd=yes; fi
+if [ -x /usr/bin/python3 ]; then echo python3=yes; fi
+if grep -qw avx /proc/cpuinfo; then echo avx=yes; fi
+echo "container=$(systemd-detect-virt --container 2>/dev/null || true)"
+ip -o addr | awk '{ split($4, a, "/"); print "address=" a[1] "/" $2 }'
