@@ -100,6 +100,20 @@ type Tunable interface {
 	Dir(service string) (string, error)
 }
 
+// Machined is a Target whose nodes are machines of their own, each with its
+// clock, its listeners and its systemd.
+type Machined interface {
+	Target
+	// Unit returns the systemd unit of a service. Code not_found.
+	Unit(node, service string) (string, error)
+}
+
+// Vantage is a Host from whose machine connections can be opened.
+type Vantage interface {
+	Host
+	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
 // Networked is a Host whose cable to the private network is at hand.
 type Networked interface {
 	Host
@@ -166,6 +180,13 @@ type ServiceStatus struct {
 type Progress interface {
 	// Step announces a step and returns what to call, once, when it ended.
 	Step(name string) func(err error)
+}
+
+// Noter is a Progress that also shows a line of its own for what took a while
+// within a step.
+type Noter interface {
+	Progress
+	Note(took time.Duration, what string)
 }
 
 // Silent is a Progress that shows nothing.

@@ -67,10 +67,16 @@ func (t *Target) Play(ctx context.Context, playbook, from string, p lab.Progress
 	if err == nil {
 		for _, name := range t.machines.nodeNames() {
 			r := recap[name]
-			p.Step(fmt.Sprintf("  %s: %d ok, changed=%d failed=%d", name, r.OK, r.Changed, r.Failures))(nil)
+			note(p, 0, fmt.Sprintf("%s: ok=%d changed=%d failed=%d", name, r.OK, r.Changed, r.Failures))
 		}
 	}
 	return err
+}
+
+func note(p lab.Progress, took time.Duration, what string) {
+	if n, ok := p.(lab.Noter); ok {
+		n.Note(took, what)
+	}
 }
 
 func (t *Target) playLog() string { return filepath.Join(t.machines.run(), "ansible.log") }
@@ -157,7 +163,7 @@ func follow(from io.Reader, p lab.Progress) (failed *taskEvent, recap map[string
 		case e.Event == "stats":
 			recap = e.Stats
 		case e.Event == "ok" && took >= slow:
-			p.Step(fmt.Sprintf("  %s: %s (%.0fs)", e.Host, e.Task, took.Seconds()))(nil)
+			note(p, took, e.Host+": "+e.Task)
 		case (e.Event == "failed" || e.Event == "unreachable") && failed == nil:
 			failed = &e
 		}

@@ -35,6 +35,8 @@ type Target struct {
 var (
 	_ lab.Target    = (*Target)(nil)
 	_ lab.Publisher = (*Target)(nil)
+	_ lab.Machined  = (*Target)(nil)
+	_ lab.Vantage   = (*Host)(nil)
 	_ lab.Tunable   = (*Host)(nil)
 )
 
@@ -90,6 +92,15 @@ func (t *Target) Machine(node string) (*Host, error) {
 		return nil, errs.E(errs.NotFound, "no node %q in %s", node, t.cfg.Inventory.Path)
 	}
 	return h, nil
+}
+
+// Unit implements [lab.Machined].
+func (t *Target) Unit(node, service string) (string, error) {
+	h, err := t.Machine(node)
+	if err != nil {
+		return "", err
+	}
+	return h.unit(service)
 }
 
 // Secret implements [lab.Target].
