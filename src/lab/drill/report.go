@@ -50,8 +50,13 @@ func newReport(name string, opt Options) *Report {
 	return &Report{Drill: name, Seed: opt.Seed, Memory: map[string]Memory{}, recovery: opt.Recovery, began: time.Now()}
 }
 
-// back notes how long a user had to wait after a heal.
-func (r *Report) back(fault string, d time.Duration) {
+// back notes how long a user had to wait after a heal. grace is what is granted
+// beyond the limit.
+func (r *Report) back(fault string, d, grace time.Duration) {
+	if d > r.recovery+grace {
+		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s",
+			round(d), fault, round(r.recovery+grace)))
+	}
 	if d > r.Back {
 		r.Back, r.BackAt = d, fault
 	}
@@ -61,10 +66,6 @@ func (r *Report) finish(err error) {
 	r.Took = time.Since(r.began)
 	if err != nil {
 		r.Error = err.Error()
-	}
-	if r.Back > r.recovery {
-		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s",
-			round(r.Back), r.BackAt, r.recovery))
 	}
 	if r.Account.Acked == 0 {
 		r.Broken = append(r.Broken, "not one event was acknowledged")

@@ -126,6 +126,7 @@ func (m *machine) start() error {
 	if len(running(m.name)) > 0 {
 		return nil
 	}
+	end(m.name) // what a killed nspawn may have left would share the files
 	groups, err := makeGroups(m.name)
 	if err != nil {
 		return err
@@ -194,9 +195,13 @@ func commands() map[int][]string {
 }
 
 // stop switches a machine off in good order, and by force when that takes too
-// long. The machine's first process ends with nspawn, and all others with it.
+// long.
 func stop(ctx context.Context, name string) error {
-	signalAll(name, syscall.SIGTERM, true)
+	for _, pid := range running(name) {
+		if isNspawn(pid) {
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
+	}
 	if gone(ctx, name, powerOff) {
 		return nil
 	}
@@ -205,23 +210,39 @@ func stop(ctx context.Context, name string) error {
 
 // kill cuts a machine's power.
 func kill(ctx context.Context, name string) error {
-	signalAll(name, syscall.SIGKILL, false)
+	end(name)
 	if !gone(ctx, name, powerOff) {
 		return errs.E(errs.Failed, "machine %s does not end", name)
 	}
 	return nil
 }
 
-// signalAll signals nspawn, and unless onlyNspawn its loop too, which goes
-// first so that it boots nothing.
-func signalAll(name string, sig syscall.Signal, onlyNspawn bool) {
+// end kills all of a machine at once: its loop first, so that it boots nothing,
+// and the processes inside too, which outlive a killed nspawn.
+func end(name string) {
 	pids := running(name)
 	slices.SortFunc(pids, func(a, b int) int { return boolInt(isNspawn(a)) - boolInt(isNspawn(b)) })
-	for _, pid := range pids {
-		if !onlyNspawn || isNspawn(pid) {
-			_ = syscall.Kill(pid, sig)
+	for _, pid := range append(pids, inside(name)...) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// inside lists the processes in a machine: those in its network namespace.
+func inside(name string) []int {
+	var space syscall.Stat_t
+	if syscall.Stat("/run/netns/"+name, &space) != nil {
+		return nil
+	}
+	var out []int
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		var of syscall.Stat_t
+		pid, err := strconv.Atoi(e.Name())
+		if err == nil && syscall.Stat("/proc/"+e.Name()+"/ns/net", &of) == nil && of.Ino == space.Ino && of.Dev == space.Dev {
+			out = append(out, pid)
 		}
 	}
+	return out
 }
 
 func boolInt(b bool) int {
@@ -242,7 +263,7 @@ func gone(ctx context.Context, name string, limit time.Duration) bool {
 	defer deadline.Stop()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	for len(running(name)) > 0 || removeGroups(name) != nil {
+	for len(running(name)) > 0 || len(inside(name)) > 0 || removeGroups(name) != nil {
 		select {
 		case <-tick.C:
 		case <-deadline.C:

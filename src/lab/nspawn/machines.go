@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -177,13 +178,25 @@ func (s *Machines) Down(ctx context.Context, purge bool, p lab.Progress) error {
 
 func (s *Machines) stopAll(ctx context.Context) error {
 	var group errgroup.Group
-	for _, name := range runningOf(s.machines()) {
+	for _, name := range s.left() {
 		group.Go(func() error { return stop(ctx, name) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	return unmount(s.run())
+}
+
+// left names the machines of the lab that have a process, of whatever kind.
+func (s *Machines) left() []string {
+	out := runningOf(s.machines())
+	spaces, _ := filepath.Glob("/run/netns/" + s.machines() + "*")
+	for _, path := range spaces {
+		if name := filepath.Base(path); len(inside(name)) > 0 && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // purge removes what up and the playbook have made in the state folder, and
