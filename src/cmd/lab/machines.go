@@ -36,10 +36,26 @@ func machinesCommand(o *options) *cobra.Command {
 			return nil
 		},
 	})
+	cmd.AddCommand(&cobra.Command{
+		Use: "play PLAYBOOK", Short: "Run a playbook of ansible/ on the machines", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.target = nspawn.Name
+			inv, err := inventory.Load(o.inventoryPath(o.stateDir()))
+			if err != nil {
+				return err
+			}
+			target, err := nspawn.New(nspawn.Config{State: o.stateDir(), Inventory: inv, Project: projectDir()})
+			if err != nil {
+				return err
+			}
+			return o.explain(target.Play(cmd.Context(), args[0], "", newProgress(o.env.Stdout)))
+		},
+	})
 	var purge bool
 	down := &cobra.Command{
 		Use: "down", Short: "Stop the machines; no process, bridge, rule or mount is left", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.target = nspawn.Name
 			machines, err := nspawn.NewMachines(o.stateDir(), nil)
 			if err != nil {
 				return err

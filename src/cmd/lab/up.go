@@ -83,6 +83,9 @@ func printSummary(out io.Writer, o *options, l *lab.Lab, rows []lab.ServiceStatu
 
 // explain shows the log of what failed, and adds how to go on.
 func (o *options) explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	var failed *local.StartError
 	if errors.As(err, &failed) {
 		for _, line := range failed.Tail {

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"chatlab/src/errs"
@@ -14,7 +15,7 @@ const (
 	longestCut   = 10 * time.Second
 	longestDark  = 3 * time.Second // that a machine stays off: the boot comes on top
 	powerOnLimit = time.Minute
-	patient      = 4 * time.Second // granted after packets were lost
+	patient      = 4 * time.Second // granted after packets were lost, or a boot, whose services start at once
 )
 
 // repair puts a cable back, or boots a machine.
@@ -84,12 +85,18 @@ func (r *run) cable(node string, f func(lab.Networked) error) error {
 	return f(cable)
 }
 
-// powerOff kills each machine in turn, with all that it runs, and boots it.
-func powerOff(ctx context.Context, r *run) error {
+// powerOff kills each machine in turn, with all that it runs, and boots it. It
+// takes the time of a boot for each, however short the drill is to be.
+func powerOff(asked context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
-	hold := min(longestDark, remaining(ctx)/time.Duration(len(nodes)))
+	hold := min(longestDark, remaining(asked)/time.Duration(len(nodes)))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), time.Duration(len(nodes))*2*powerOnLimit)
+	defer cancel()
 	for _, n := range nodes {
-		err := r.strike(ctx, fault{name: n.Name + " loses its power", hold: hold,
+		if errors.Is(asked.Err(), context.Canceled) {
+			return asked.Err()
+		}
+		err := r.strike(ctx, fault{name: n.Name + " loses its power", hold: hold, grace: patient,
 			undos: []undo{{Node: n.Name, PowerOn: true}},
 			make: func(ctx context.Context) error {
 				host, err := r.lab.Target.Host(n.Name)

@@ -22,7 +22,7 @@ import (
 var parts = []string{"base", "mariadb", "mongodb", "logd", "authd", "chatd", "healthd"}
 
 // slow is how long a task takes that gets a line of its own.
-const slow = 3 * time.Second
+const slow = 5 * time.Second
 
 // taskEvent is a line of the playbook's progress, as ansible/plugins/callback/
 // chatlab.py prints it.
