@@ -35,13 +35,13 @@ down: build ## take the lab down; no process, no port left
 	bin/lab down
 
 test: ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql gcc libc6-dev
+	.ci/packages mariadb-server zabbix-server-mysql gcc libc6-dev ansible rpm
 	CGO_ENABLED=1 go test -race -timeout 10m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 
 lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
-	.ci/packages yamllint shellcheck
+	.ci/packages yamllint shellcheck ansible ansible-lint
 	@unformatted=$$(gofmt -l src); test -z "$$unformatted" || { echo "gofmt: run \`make fmt\`: $$unformatted"; exit 1; }
 	go mod tidy -diff
 	go vet ./src/...
@@ -50,6 +50,9 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	go run $(STATICCHECK) -tags bench ./src/...
 	.ci/vulncheck $(GOVULNCHECK)
 	yamllint -s .
+	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
+	cd ansible && ansible-lint --strict -q
+	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
 	shellcheck .ci/run .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 
 fmt: ## format the Go code

@@ -3,7 +3,6 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import datetime
 import ipaddress
 
 # Groups that the roles know, and how many hosts each may have: rooms, users
@@ -156,23 +155,9 @@ def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=Fals
     return faults
 
 
-def _ends_within(info, days):
-    ends = datetime.datetime.strptime(info["not_after"].rstrip("Z"), "%Y%m%d%H%M%S")
-    return ends - datetime.datetime.utcnow() < datetime.timedelta(days=days)
-
-
-def authority_is_good(info, days=400):
-    """Whether a certificate is an authority that outlives every certificate it signs."""
-    return bool(info) and "CA:TRUE" in (info.get("basic_constraints") or []) and not _ends_within(info, days)
-
-
-def certificate_is_good(info, authority, names, days=60):
-    """Whether a certificate is of this authority, serves for all names, and lives long enough."""
-    if not info or not authority:
-        return False
-    have = set(name.split(":", 1)[1] for name in info.get("subject_alt_name") or [])
-    signer = info.get("authority_key_identifier")
-    return signer == authority.get("subject_key_identifier") and set(names) <= have and not _ends_within(info, days)
+def item_of(path, attributes):
+    """An item of the module lab_files without its content."""
+    return dict(attributes, path=path)
 
 
 def with_contents(items, contents):
@@ -187,6 +172,5 @@ class FilterModule(object):
         """Return the filters by name."""
         return {
             "inventory_faults": inventory_faults, "machine_faults": machine_faults,
-            "probe_facts": probe_facts, "profile_of": profile_of, "certificate_is_good": certificate_is_good,
-            "authority_is_good": authority_is_good, "with_contents": with_contents,
+            "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents, "item_of": item_of,
         }

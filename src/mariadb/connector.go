@@ -19,11 +19,15 @@ const dialTimeout = 2 * time.Second
 // mode makes the server refuse what it would otherwise cut or mend.
 const mode = `'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`
 
+// accessDenied is ER_ACCESS_DENIED_ERROR.
+const accessDenied = 1045
+
 // connector connects to the first address that takes it. Each new connection
-// begins with the first again.
+// begins with the first again, and reads the passwords again: they are rotated
+// by rewriting the file, without a restart.
 type connector struct {
-	addresses []string
-	each      []driver.Connector
+	each         []*mysql.Config // one for each address, without password
+	passwordFile string
 }
 
 // newConnector makes connections on which no read or write takes longer than
@@ -35,14 +39,13 @@ func newConnector(cfg Config, limit time.Duration) (*connector, error) {
 	if cfg.Name == "" || cfg.User == "" {
 		return nil, errs.E(errs.Usage, "database.name and database.user are needed")
 	}
-	secret, err := password(cfg.PasswordFile)
-	if err != nil {
+	if _, err := passwords(cfg.PasswordFile); err != nil {
 		return nil, err
 	}
-	c := &connector{addresses: cfg.Addresses}
+	c := &connector{passwordFile: cfg.PasswordFile}
 	for _, addr := range cfg.Addresses {
-		one, err := mysql.NewConnector(driverConfig(cfg, addr, secret, limit))
-		if err != nil {
+		one := driverConfig(cfg, addr, limit)
+		if _, err := mysql.NewConnector(one.Clone()); err != nil {
 			return nil, errs.E(errs.Usage, "database address %q: %w", addr, err)
 		}
 		c.each = append(c.each, one)
@@ -50,13 +53,13 @@ func newConnector(cfg Config, limit time.Duration) (*connector, error) {
 	return c, nil
 }
 
-func driverConfig(cfg Config, addr, secret string, limit time.Duration) *mysql.Config {
+func driverConfig(cfg Config, addr string, limit time.Duration) *mysql.Config {
 	m := mysql.NewConfig()
 	m.Net, m.Addr = "tcp", addr
 	if addr != "" && addr[0] == '/' {
 		m.Net = "unix"
 	}
-	m.User, m.Passwd, m.DBName = cfg.User, secret, cfg.Name
+	m.User, m.DBName = cfg.User, cfg.Name
 	m.Collation = "utf8mb4_bin"
 	m.ParseTime = true
 	m.ClientFoundRows = true // an update to the same value found its row
@@ -70,13 +73,17 @@ func driverConfig(cfg Config, addr, secret string, limit time.Duration) *mysql.C
 // Connect tries the addresses in order and returns all their errors if none
 // takes the connection.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	secrets, err := passwords(c.passwordFile)
+	if err != nil {
+		return nil, err
+	}
 	var all []error
-	for i, one := range c.each {
-		conn, err := connect(ctx, one)
+	for _, one := range c.each {
+		conn, err := connect(ctx, one, secrets)
 		if err == nil {
 			return conn, nil
 		}
-		all = append(all, fmt.Errorf("%s: %w", c.addresses[i], err))
+		all = append(all, fmt.Errorf("%s: %w", one.Addr, err))
 		if ctx.Err() != nil {
 			break
 		}
@@ -84,11 +91,30 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, errors.Join(all...)
 }
 
-func connect(ctx context.Context, one driver.Connector) (driver.Conn, error) {
+// connect tries the passwords in order until the server takes one, or fails
+// for another reason.
+func connect(ctx context.Context, one *mysql.Config, secrets []string) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return one.Connect(ctx)
+	var err error
+	for _, secret := range secrets {
+		cfg := one.Clone()
+		cfg.Passwd = secret
+		var with driver.Connector
+		if with, err = mysql.NewConnector(cfg); err != nil {
+			return nil, err
+		}
+		var conn driver.Conn
+		if conn, err = with.Connect(ctx); err == nil {
+			return conn, nil
+		}
+		var fault *mysql.MySQLError
+		if !errors.As(err, &fault) || fault.Number != accessDenied {
+			break
+		}
+	}
+	return nil, err
 }
 
 // Driver is part of driver.Connector.
-func (c *connector) Driver() driver.Driver { return c.each[0].Driver() }
+func (c *connector) Driver() driver.Driver { return &mysql.MySQLDriver{} }

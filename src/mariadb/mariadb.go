@@ -32,7 +32,7 @@ type Config struct {
 	Addresses    []string // host:port or the path of a unix socket, tried in order
 	Name         string   // of the database, which exists
 	User         string
-	PasswordFile string // its first line is the password; "": none
+	PasswordFile string // passwords, one a line, tried in order; followed live; "": none
 }
 
 // Store is an auth.Store in a MariaDB server.
@@ -65,17 +65,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// password returns the first line of a file.
-func password(file string) (string, error) {
+// passwords returns the lines of a file: the password, and while it is being
+// rotated those that the server may know instead.
+func passwords(file string) ([]string, error) {
 	if file == "" {
-		return "", nil
+		return []string{""}, nil
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", errs.E(errs.Usage, "database password: %w", err).WithFix("set database.password_file")
+		return nil, errs.E(errs.Usage, "database password: %w", err).WithFix("set database.password_file")
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSuffix(line, "\r"), nil
+	return strings.Split(strings.ReplaceAll(strings.TrimRight(string(text), "\r\n"), "\r\n", "\n"), "\n"), nil
 }
 
 // Create adds a user; see auth.Store.

@@ -28,6 +28,7 @@ func TestMariaDB(t *testing.T) {
 	t.Run("the first address that works is used", func(t *testing.T) { firstThatWorks(t, server) })
 	t.Run("nothing is cut or mended", func(t *testing.T) { strict(t, server) })
 	t.Run("a wrong password is unavailable", func(t *testing.T) { wrongPassword(t, server) })
+	t.Run("a password is rotated without a restart", func(t *testing.T) { rotates(t, server) })
 	t.Run("a server that comes back is used", func(t *testing.T) { comesBack(t, server) })
 }
 
@@ -87,6 +88,35 @@ func wrongPassword(t *testing.T, server *mariadbtest.Server) {
 	}
 	if strings.Contains(err.Error(), "another secret") {
 		t.Error("the password is in the error")
+	}
+}
+
+func rotates(t *testing.T, server *mariadbtest.Server) {
+	cfg := server.NewDatabase(t)
+	s := open(t, cfg)
+	defer s.Close()
+	old, err := os.ReadFile(cfg.PasswordFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct{ name, file, sql string }{
+		{"both in the file", strings.TrimSpace(string(old)) + "\nnew secret\n", ""},
+		{"the server has the new one", "", "ALTER USER '" + cfg.User + "'@localhost IDENTIFIED BY 'new secret'"},
+		{"only the new one in the file", "new secret\n", ""},
+	}
+	for _, step := range steps {
+		if step.file != "" {
+			if err := os.WriteFile(cfg.PasswordFile, []byte(step.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if step.sql != "" {
+			server.Exec(t, step.sql)
+		}
+		server.Exec(t, "KILL HARD CONNECTION USER '"+cfg.User+"'@localhost") // whoever comes now has to prove himself
+		if err := s.Ping(context.Background()); err != nil {
+			t.Errorf("%s: %v", step.name, err)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 type Config struct {
 	URI          string `mapstructure:"uri" usage:"mongodb://host:port[,host:port]/[?options], without user and password"`
 	User         string `mapstructure:"user" usage:"user; none: no authentication"`
-	PasswordFile string `mapstructure:"password_file" usage:"file with the user's password"`
+	PasswordFile string `mapstructure:"password_file" usage:"file whose first line is the user's password"`
 	Database     string `mapstructure:"database" usage:"database of the event log"`
 	Collection   string `mapstructure:"collection" usage:"collection of the event log"`
 }
@@ -91,8 +91,9 @@ func clientOptions(cfg Config) (*options.ClientOptions, error) {
 	if err != nil {
 		return nil, errs.E(errs.Usage, "mongodb.password_file: %w", err)
 	}
+	first, _, _ := strings.Cut(string(password), "\n")
 	return opts.SetAuth(options.Credential{
-		Username: cfg.User, Password: strings.TrimRight(string(password), "\r\n"), PasswordSet: true,
+		Username: cfg.User, Password: strings.TrimSuffix(first, "\r"), PasswordSet: true,
 		AuthSource: or(u.Query().Get("authSource"), "admin"),
 	}), nil
 }

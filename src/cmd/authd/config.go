@@ -34,7 +34,7 @@ type databaseConfig struct {
 	Addresses    []string `mapstructure:"addresses" usage:"mariadb: host:port or unix socket, tried in order"`
 	Name         string   `mapstructure:"name" usage:"mariadb: the database, which exists"`
 	User         string   `mapstructure:"user" usage:"mariadb: who authd is there"`
-	PasswordFile string   `mapstructure:"password_file" usage:"mariadb: file whose first line is the password"`
+	PasswordFile string   `mapstructure:"password_file" usage:"mariadb: file with a password a line, tried in order and followed live, so that it can be rotated"`
 }
 
 func defaults() *config {

@@ -1,5 +1,6 @@
 # What the roles must know of a machine, in one round trip, without Python.
 set -eu
+# shellcheck disable=SC1091
 . /etc/os-release
 echo "os=$ID"
 echo "release=${VERSION_ID:-}"

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files of ansible/tests/golden anew")
+
+// playbook runs ansible-playbook in the folder of the playbooks.
+func playbook(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	need(t, "ansible-playbook")
+	cmd := exec.Command("ansible-playbook", args...)
+	cmd.Dir = filepath.Join("..", "..", "ansible")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// What the roles write for a machine of each profile: repository files, package
+// pins, firewall and configuration. CentOS 7 cannot be run here, so a change
+// has to be seen and meant.
+func TestRenderedFilesAreTheGoldenOnes(t *testing.T) {
+	for _, profile := range []string{"el7", "el9", "debian12"} {
+		t.Run(profile, func(t *testing.T) {
+			dir := t.TempDir()
+			if out, err := playbook(t, "-i", "tests/inventory", "render.yml", "-e", "chatlab_profile="+profile,
+				"-e", "render_to="+dir, "-e", "base_version=1.2.3"); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			golden := filepath.Join("..", "..", "ansible", "tests", "golden", profile)
+			if *update {
+				if err := os.RemoveAll(golden); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.CopyFS(golden, os.DirFS(dir)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			compare(t, tree(t, dir), tree(t, golden))
+		})
+	}
+}
+
+func tree(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err == nil {
+			out[rel], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil || len(out) == 0 {
+		t.Fatalf("%s: %d files, %v", dir, len(out), err)
+	}
+	return out
+}
+
+func compare(t *testing.T, got, want map[string][]byte) {
+	t.Helper()
+	const fix = "go test ./src/packaging -run Rendered -update, if that was meant"
+	for path, text := range got {
+		if golden, there := want[path]; !there {
+			t.Errorf("%s is new: %s", path, fix)
+		} else if !bytes.Equal(text, golden) {
+			t.Errorf("%s: %s\n--- got\n%s--- want\n%s", path, fix, text, golden)
+		}
+	}
+	for path := range want {
+		if _, there := got[path]; !there {
+			t.Errorf("%s is gone: %s", path, fix)
+		}
+	}
+}
+
+// What a mistake in an inventory is answered with, before any machine is
+// reached, in one line that names the host and the fix.
+func TestBadInventoriesAreRefusedAtOnce(t *testing.T) {
+	good := read(t, filepath.Join("..", "..", "ansible", "tests", "inventory", "hosts.yml"))
+	for name, c := range map[string]struct{ old, new, want string }{
+		"missing address":    {"public_address: 192.0.2.12, ", "", "host chat has no public_address: add it to the inventory"},
+		"duplicate":          {"198.51.100.14", "198.51.100.12", "host auth: private_address 198.51.100.12 is also private_address of host chat: give each"},
+		"one network":        {"198.51.100.14", "192.0.2.15", "host auth: public_address and private_address are both in 192.0.2.0/24: the lab needs two networks"},
+		"no address":         {"192.0.2.14", "auth.example", "host auth: public_address auth.example is no IP address: mend it"},
+		"host in no group":   {"    log: {public", "    idle: {public_address: 192.0.2.9, private_address: 198.51.100.9}\n    log: {public", "host idle is in no group: name it below"},
+		"group without host": {"    chatd: {hosts: {chat: {}}}\n", "", "group chatd has no host: name the machine"},
+		"two user databases": {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}}}", "group mariadb names auth and log: these roles run one"},
+		"no port":            {"    logd_port: 8083\n", "", "logd_port is missing, which group logd needs: add it to"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(good, c.old) {
+				t.Fatalf("the inventory has no %q", c.old)
+			}
+			path := filepath.Join(t.TempDir(), "hosts.yml")
+			write(t, path, strings.Replace(good, c.old, c.new, 1))
+			refused(t, c.want, "-i", path)
+		})
+	}
+}
+
+// A machine that cannot be reached, or not by this user.
+func TestUnreachableMachinesAreNamed(t *testing.T) {
+	good := read(t, filepath.Join("..", "..", "ansible", "tests", "inventory", "hosts.yml"))
+	path := filepath.Join(t.TempDir(), "hosts.yml")
+	for _, n := range []string{"11", "12", "14"} { // nothing listens on these loopback addresses
+		good = strings.Replace(good, "192.0.2."+n, "127.9.1."+n, 1)
+	}
+	write(t, path, good)
+	refused(t, "host chat (127.9.1.12) cannot be reached by SSH", "-i", path, "-e", "ansible_port=1")
+}
+
+func refused(t *testing.T, want string, args ...string) {
+	t.Helper()
+	began := time.Now()
+	out, err := playbook(t, append([]string{"site.yml"}, args...)...)
+	flat := strings.Join(strings.Fields(out), " ")
+	if err == nil || !strings.Contains(flat, want) {
+		t.Errorf("want %q, got %v\n%s", want, err, out)
+	}
+	if strings.Contains(out, "changed:") || strings.Contains(out, "Begin to install") {
+		t.Errorf("it went on:\n%s", out)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
