@@ -39,5 +39,5 @@ func feed(ctx context.Context, text string, argv ...string) (string, error) {
 		complaint = strings.TrimSpace(out.String())
 	}
 	lines := strings.Split(complaint, "\n")
-	return out.String(), errs.E(errs.Failed, "%s: %s (%w)", strings.Join(argv[:min(3, len(argv))], " "), lines[len(lines)-1], err)
+	return out.String(), errs.E(errs.Failed, "%s: %s (%w)", strings.Join(argv[:min(2, len(argv))], " "), lines[len(lines)-1], err)
 }

@@ -54,9 +54,6 @@ func (w network) fits() error {
 				WithFix("give it another address")
 		}
 	}
-	if prefixOf(first.Public) == prefixOf(first.Private) {
-		return errs.E(errs.Usage, "both networks of %s are %s", w.inv.Path, prefixOf(first.Public)).WithFix("give each a /24 of its own")
-	}
 	return w.collision()
 }
 
@@ -124,8 +121,8 @@ func natAddress(p netip.Prefix, i int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// script lists what makes the network, as lines for `ip -batch`; each part is
-// made only where it lacks, so that it can be run again at any time.
+// up makes the network; each part only where it lacks, so that it can be run
+// again at any time.
 func (w network) up(ctx context.Context) error {
 	nat, err := w.nat()
 	if err != nil {
