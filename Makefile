@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test lint fmt templates bench clean
+.PHONY: help build packages up check drill down test e2e lint fmt templates bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,6 +40,9 @@ test: build ## all tests, fuzzing and the local lab's check
 	.ci/fuzz 20s
 	.ci/local-lab
 
+e2e: build ## three machines from nothing to a proven lab and away again; needs root
+	.ci/e2e
+
 lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	.ci/packages yamllint shellcheck ansible ansible-lint
 	@unformatted=$$(gofmt -l src); test -z "$$unformatted" || { echo "gofmt: run \`make fmt\`: $$unformatted"; exit 1; }
@@ -53,7 +56,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck .ci/run .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck .ci/run .ci/e2e .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 
 fmt: ## format the Go code
 	gofmt -w src

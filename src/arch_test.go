@@ -44,6 +44,7 @@ var drivers = map[string][]string{
 	"github.com/spf13/viper":           {"app"},
 	"github.com/pressly/goose":         {"mariadb", "sqlite"},
 	"golang.org/x/crypto/argon2":       {"auth"},
+	"golang.org/x/crypto/ssh":          {"lab"},
 	"github.com/getkin/kin-openapi":    {},
 	"github.com/rogpeppe/go-internal/": {},
 }

@@ -8,6 +8,7 @@ package lab
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"chatlab/src/lab/inventory"
@@ -53,6 +54,17 @@ type Target interface {
 	// MongoUser returns the user of the log database, whose password is the
 	// secret "mongodb.password"; "" where it takes none.
 	MongoUser() string
+	// Dial opens a connection to an address of the lab. One on a private
+	// network that this machine has no part in is dialed from the node that
+	// owns it. Connections have deadlines.
+	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Publisher is a Target whose machines keep copies of the deployment's secrets.
+type Publisher interface {
+	Target
+	// Publish carries a secret that has changed to the machines that use it.
+	Publish(ctx context.Context, secret string) error
 }
 
 // Host is one machine of a lab.
@@ -86,6 +98,41 @@ type Tunable interface {
 	// Dir returns the folder of a service's data on that machine: of a logger,
 	// its spool. Code not_found.
 	Dir(service string) (string, error)
+}
+
+// Machined is a Target whose nodes are machines of their own, each with its
+// clock, its listeners and its systemd.
+type Machined interface {
+	Target
+	// Unit returns the systemd unit of a service. Code not_found.
+	Unit(node, service string) (string, error)
+}
+
+// Vantage is a Host from whose machine connections can be opened.
+type Vantage interface {
+	Host
+	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Networked is a Host whose cable to the private network is at hand.
+type Networked interface {
+	Host
+	// Cut lets nothing pass between the machine and the private network.
+	Cut(ctx context.Context) error
+	// Lose drops a percentage of what passes, each way.
+	Lose(ctx context.Context, percent int) error
+	// Join undoes both; it may be called when nothing was done.
+	Join(ctx context.Context) error
+}
+
+// Powered is a Host whose power can be cut.
+type Powered interface {
+	Host
+	// PowerOff ends the machine at once: nothing is written or said any more.
+	PowerOff(ctx context.Context) error
+	// PowerOn boots it, and returns when it has booted and its services are
+	// ready. A machine that runs is left alone.
+	PowerOn(ctx context.Context) error
 }
 
 // Action is what [Host].Do can do to a service.
@@ -133,6 +180,13 @@ type ServiceStatus struct {
 type Progress interface {
 	// Step announces a step and returns what to call, once, when it ended.
 	Step(name string) func(err error)
+}
+
+// Noter is a Progress that also shows a line of its own for what took a while
+// within a step.
+type Noter interface {
+	Progress
+	Note(took time.Duration, what string)
 }
 
 // Silent is a Progress that shows nothing.

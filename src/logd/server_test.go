@@ -379,7 +379,7 @@ func TestReadingStopsWhenTooMuchWaits(t *testing.T) {
 }
 
 func TestSilentPeersAreLeft(t *testing.T) {
-	s := serve(t, logdtest.NewMemory(), 100*time.Millisecond)
+	s := serve(t, logdtest.NewMemory(), 500*time.Millisecond)
 	for name, first := range map[string]string{"nothing": "", "half a line": "1/65e07", "one line": text(some(1))} {
 		t.Run(name, func(t *testing.T) {
 			p := s.connect(t)

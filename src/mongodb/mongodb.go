@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -40,9 +41,25 @@ type Log struct {
 // The database and collection default to chatlab and Logdata; the user is
 // looked up in the URI's authSource, or in admin. Fails with code usage.
 func Open(cfg Config) (*Log, error) {
+	return OpenThrough(cfg, nil)
+}
+
+// Dial opens a connection to a server, as [net.Dialer.DialContext].
+type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// DialContext makes it what the driver wants.
+func (d Dial) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return d(ctx, network, addr)
+}
+
+// OpenThrough is Open with connections that dial makes; nil: plain ones.
+func OpenThrough(cfg Config, dial Dial) (*Log, error) {
 	opts, err := clientOptions(cfg)
 	if err != nil {
 		return nil, err
+	}
+	if dial != nil {
+		opts.SetDialer(dial)
 	}
 	client, err := mongo.Connect(opts)
 	if err != nil {

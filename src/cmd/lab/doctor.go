@@ -16,19 +16,20 @@ func doctorCommand(o *options) *cobra.Command {
 		Short: "Find what would stop `lab up` on this machine, and how to mend it",
 		Long:  "Exit status 0 when `lab up` can work, 1 when something will stop it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.knownTarget(); err != nil {
-				return err
-			}
 			state := o.stateDir()
 			inv, err := inventory.Load(o.inventoryPath(state))
 			if err != nil {
 				return err
 			}
-			target, err := local.New(local.Config{State: state, Inventory: inv})
+			target, err := o.targetOf(state, inv)
 			if err != nil {
 				return err
 			}
-			findings := target.Doctor(cmd.Context())
+			knows, ok := target.(doctor)
+			if !ok {
+				return errs.E(errs.Usage, "target %s is not brought up from here", target.Name()).WithFix("ansible-playbook ansible/site.yml says what would stop it")
+			}
+			findings := knows.Doctor(cmd.Context())
 			if o.json {
 				if err := writeJSON(o.env.Stdout, findings); err != nil {
 					return err

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chatlab/src/lab/local"
+	"chatlab/src/lab"
 )
 
 func downCommand(o *options) *cobra.Command {
@@ -33,9 +33,4 @@ func downCommand(o *options) *cobra.Command {
 
 // openDown returns the target without its inventory: what is up is known from
 // the state, and a broken inventory must not keep it up.
-func (o *options) openDown() (*local.Target, error) {
-	if err := o.knownTarget(); err != nil {
-		return nil, err
-	}
-	return local.New(local.Config{State: o.stateDir()})
-}
+func (o *options) openDown() (lab.Target, error) { return o.targetOf(o.stateDir(), nil) }

@@ -42,16 +42,21 @@ func TestADrillThatLosesEventsSaysHowMany(t *testing.T) {
 	r.lab = filepath.Join(bin, "lab")
 	r.must("up", "--inventory", r.inv, "--no-check")
 
-	reports, stderr, err := r.drills("kill-logger", "--for", "6s", "--rate", "2000")
-	if len(reports) != 1 || exitStatus(err) != 1 {
-		t.Fatalf("status %d, %d reports\n%s", exitStatus(err), len(reports), stderr)
+	// A logger that is killed when nothing is on its way to the disk loses
+	// nothing: then it is killed some more.
+	lost := 0
+	for try := 0; lost == 0 && try < 8; try++ {
+		reports, stderr, err := r.drills("kill-logger", "--for", "6s", "--rate", "2000")
+		if len(reports) != 1 {
+			t.Fatalf("%v, %d reports\n%s", err, len(reports), stderr)
+		}
+		lost = len(r.droppedAndNotStored())
+		if got := reports[0]; got.Account.Lost != lost || got.Account.Doubled != 0 || (lost > 0 && (got.OK || exitStatus(err) != 1)) {
+			t.Errorf("status %d, the drill says %+v, dropped and not stored were %d", exitStatus(err), got.Account, lost)
+		}
 	}
-	lost := r.droppedAndNotStored()
-	if len(lost) == 0 {
+	if lost == 0 {
 		t.Fatal("no event was dropped: nothing was proved")
-	}
-	if got := reports[0]; got.OK || got.Account.Lost != len(lost) || got.Account.Doubled != 0 {
-		t.Errorf("the drill says %+v, dropped and not stored were %d", got.Account, len(lost))
 	}
 }
 

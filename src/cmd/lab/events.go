@@ -115,7 +115,7 @@ func openLog(t lab.Target) (*mongodb.Log, error) {
 		}
 		cfg.PasswordFile = path
 	}
-	return mongodb.Open(cfg)
+	return mongodb.OpenThrough(cfg, t.Dial)
 }
 
 // lastEvents returns the chosen events, at most the last ones. It looks back

@@ -51,7 +51,7 @@ func run(ctx context.Context, env *app.Env) error {
 func verbs(o *options) []*cobra.Command {
 	return []*cobra.Command{
 		upCommand(o), statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), doctorCommand(o), downCommand(o),
-		superviseCommand(o), mongodCommand(o),
+		superviseCommand(o), mongodCommand(o), machinesCommand(o),
 	}
 }
 

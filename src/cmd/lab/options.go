@@ -14,6 +14,7 @@ import (
 	"chatlab/src/lab/drill"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
+	"chatlab/src/lab/nspawn"
 )
 
 // options are the flags that every verb takes.
@@ -22,14 +23,19 @@ type options struct {
 	inventory string
 	state     string
 	json      bool
+	from      string // part of the playbook that `up` begins with
+	sshKey    string
+	sshUser   string
 
 	env *app.Env // streams of the program
 }
 
 func (o *options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.target, "target", "local", "where the lab is: local (processes of this machine)")
-	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/TARGET)")
-	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/)")
+	flags.StringVar(&o.target, "target", "local", "where the lab is: "+targetsHelp)
+	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
+	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
+	flags.StringVar(&o.sshKey, "ssh-key", "", "target hosts: `file` of the private key (default: ~/.ssh/id_ed25519)")
+	flags.StringVar(&o.sshUser, "ssh-user", "root", "target hosts: user")
 	flags.BoolVar(&o.json, "json", false, "machine-readable output")
 }
 
@@ -52,27 +58,17 @@ func (o *options) open() (*lab.Lab, error) {
 
 // describe returns the lab that the flags name, as it is. Fails with code usage.
 func (o *options) describe() (*lab.Lab, error) {
-	if err := o.knownTarget(); err != nil {
-		return nil, err
-	}
 	state := o.stateDir()
 	path := o.inventoryPath(state)
 	inv, err := inventory.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	target, err := local.New(local.Config{State: state, Inventory: inv})
+	target, err := o.targetOf(state, inv)
 	if err != nil {
 		return nil, err
 	}
 	return &lab.Lab{Inventory: inv, Target: target}, nil
-}
-
-func (o *options) knownTarget() error {
-	if o.target != local.Name {
-		return errs.E(errs.Usage, "unknown target %q", o.target).WithFix("--target local")
-	}
-	return nil
 }
 
 // program returns what to type to call this program: ./bin/lab, or its whole
@@ -92,13 +88,14 @@ func (o *options) program() string {
 
 // stateDir is --state, or .lab in the project's folder, or .lab here.
 func (o *options) stateDir() string {
-	switch root := projectDir(); {
-	case o.state != "":
+	if o.state != "" {
 		return o.state
-	case root != "":
-		return filepath.Join(root, ".lab")
 	}
-	return ".lab"
+	dir := filepath.Join(projectDir(), ".lab")
+	if o.target != local.Name {
+		dir = filepath.Join(dir, o.target) // its secrets are not those of target local
+	}
+	return dir
 }
 
 // inventoryPath is --inventory, or that of the lab that the state holds, or
@@ -107,10 +104,18 @@ func (o *options) inventoryPath(state string) string {
 	if o.inventory != "" {
 		return o.inventory
 	}
-	if path := local.Recorded(state); path != "" {
+	recorded := local.Recorded
+	if o.target == nspawn.Name {
+		recorded = nspawn.Recorded
+	}
+	if path := recorded(state); path != "" {
 		return path
 	}
-	return filepath.Join(projectDir(), "ansible", "inventories", o.target)
+	name := o.target
+	if name != local.Name {
+		name = "lab" // the machines' addresses
+	}
+	return filepath.Join(projectDir(), "ansible", "inventories", name)
 }
 
 // projectDir finds the folder with ansible/inventories: the working folder or

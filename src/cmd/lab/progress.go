@@ -45,3 +45,15 @@ func (p *progress) Step(name string) func(error) {
 		fmt.Fprintln(p.out)
 	}
 }
+
+// Note implements [lab.Noter].
+func (p *progress) Note(took time.Duration, what string) {
+	if p.live {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+	age := "      "
+	if took > 0 {
+		age = fmt.Sprintf("%5.0fs", took.Seconds())
+	}
+	fmt.Fprintf(p.out, "  %s  %s\n", age, what)
+}

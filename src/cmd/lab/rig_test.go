@@ -159,14 +159,14 @@ func (r *rig) rows() map[string]lab.ServiceStatus {
 
 func (r *rig) until(what string, holds func() bool) {
 	r.t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			r.t.Fatalf("not within 15 s: %s", what)
+			r.t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

@@ -39,6 +39,7 @@ func upCommand(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&topology, "topology", false, "only print which node carries what, and start nothing")
+	cmd.Flags().StringVar(&o.from, "from", "", "target nspawn: `part` of the playbook to begin with, as a failed task names it")
 	cmd.Flags().BoolVar(&noCheck, "no-check", false, "do not run the checks at the end")
 	return cmd
 }
@@ -82,6 +83,9 @@ func printSummary(out io.Writer, o *options, l *lab.Lab, rows []lab.ServiceStatu
 
 // explain shows the log of what failed, and adds how to go on.
 func (o *options) explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	var failed *local.StartError
 	if errors.As(err, &failed) {
 		for _, line := range failed.Tail {
@@ -104,6 +108,9 @@ func (o *options) explain(err error) error {
 // command returns how to call a verb for the same lab from the same place.
 func (o *options) command(verb string) string {
 	words := []string{o.program(), verb}
+	if o.target != local.Name {
+		words = append(words, "--target", o.target)
+	}
 	if o.inventory != "" && verb == "up" { // the others find it in the state
 		words = append(words, "--inventory", o.inventory)
 	}
@@ -126,8 +133,8 @@ func printTopology(out io.Writer, inv *inventory.Inventory) error {
 // printNext prints what to type next.
 func printNext(out io.Writer, o *options, l *lab.Lab) error {
 	client := filepath.Join(filepath.Dir(o.program()), "client")
-	if o.state != "" {
-		client += " --config " + filepath.Join(o.state, "client.yaml")
+	if o.state != "" || o.target != local.Name {
+		client += " --config " + filepath.Join(o.stateDir(), "client.yaml")
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nnext:")

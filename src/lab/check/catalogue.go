@@ -12,7 +12,7 @@ import (
 // Catalogue returns all checks of a lab, in the order of the user's journey.
 func Catalogue(j *Journey) []Check {
 	var all []Check
-	for _, part := range []func(*Journey) []Check{authChecks, chatChecks, eventChecks, healthChecks, opsChecks, netChecks} {
+	for _, part := range []func(*Journey) []Check{authChecks, chatChecks, eventChecks, healthChecks, opsChecks, netChecks, matrixChecks, hostChecks} {
 		all = append(all, part(j)...)
 	}
 	return append(all, secretChecks()...)
@@ -30,7 +30,7 @@ func Up(ctx context.Context, l *lab.Lab) error {
 	var silent []string
 	for _, part := range []string{partAuth, partChat} {
 		for _, addr := range l.Inventory.Addresses(part) {
-			if answers(limit, addr) == nil {
+			if answers(limit, outside, addr) == nil {
 				return nil
 			}
 			silent = append(silent, part+" at "+addr)

@@ -105,6 +105,9 @@ var faults = map[string]struct{ name, expected, seen string }{
 	"chatd public":    {"net.isolation.ops", "the public address of one", "it answers"},
 	"logd down":       {"net.isolation.logd", "private address", "connection refused"},
 	"open secret":     {"secrets.mode", "0600", "0644"},
+	"exposed unit":    {"host.hardening.one", "at most 4.0", "9.6"},
+	"clock off":       {"host.time.one", "within 1s", "1h0m0"},
+	"stray listener":  {"host.listeners.one", "nothing that listens but", "tcp [::]:4444"},
 }
 
 func TestEachFaultFailsItsCheckAndEachCheckCanFail(t *testing.T) {

@@ -221,7 +221,9 @@ func (c Check) judge(res *Result, env *Env, err error) {
 func crashSite(stack []byte) string {
 	_, below, _ := strings.Cut(string(stack), "panic(")
 	for line := range strings.Lines(below) {
-		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains(line, "/runtime/") {
+		line = strings.TrimSpace(line)
+		ofRuntime := strings.Contains(line, "/runtime/") || strings.HasPrefix(line, "runtime/") // built with -trimpath
+		if strings.Contains(line, ".go:") && !ofRuntime {
 			site, _, _ := strings.Cut(line, " +")
 			return site[strings.LastIndexByte(site, '/')+1:]
 		}

@@ -265,7 +265,7 @@ func (f *fake) run(t *testing.T, globs ...string) Report {
 	t.Helper()
 	j := New(t.Context(), f.Lab, f)
 	defer j.Close()
-	j.rsa, j.patience, j.eventWait = testRSA, 150*time.Millisecond, 150*time.Millisecond
+	j.rsa, j.patience, j.eventWait = testRSA, 700*time.Millisecond, 150*time.Millisecond
 	checks, err := Choose(Catalogue(j), globs)
 	if err != nil {
 		t.Fatal(err)

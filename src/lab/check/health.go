@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"time"
 )
@@ -36,9 +35,8 @@ const zabbixHeader = "ZBXD\x01"
 const maxZabbix = 1 << 20
 
 // ask sends one request of the passive protocol and returns the answer.
-func ask(ctx context.Context, addr, request string) (string, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+func ask(ctx context.Context, dial dialer, addr, request string) (string, error) {
+	conn, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}
@@ -69,11 +67,13 @@ func ask(ctx context.Context, addr, request string) (string, error) {
 }
 
 // value asks for a key in the form of agents up to 6.4: the key alone.
-func value(ctx context.Context, addr, key string) (string, error) { return ask(ctx, addr, key) }
+func value(ctx context.Context, dial dialer, addr, key string) (string, error) {
+	return ask(ctx, dial, addr, key)
+}
 
 // value7 asks for a key in the JSON form of 7.0.
-func value7(ctx context.Context, addr, key string) (string, error) {
-	text, err := ask(ctx, addr, fmt.Sprintf(`{"request":"passive checks","data":[{"key":%s,"timeout":3}]}`, jsonText(key)))
+func value7(ctx context.Context, dial dialer, addr, key string) (string, error) {
+	text, err := ask(ctx, dial, addr, fmt.Sprintf(`{"request":"passive checks","data":[{"key":%s,"timeout":3}]}`, jsonText(key)))
 	if err != nil {
 		return "", err
 	}
@@ -95,13 +95,13 @@ func value7(ctx context.Context, addr, key string) (string, error) {
 // forms are the two forms of the passive protocol.
 var forms = []struct {
 	name string
-	get  func(ctx context.Context, addr, key string) (string, error)
+	get  func(ctx context.Context, dial dialer, addr, key string) (string, error)
 }{{"key", value}, {"JSON", value7}}
 
 // both asks in both forms and states that the values are as wanted.
 func (e *Env) both(ctx context.Context, at endpoint, key, want string) error {
 	for _, form := range forms {
-		got, err := form.get(ctx, at.addr, key)
+		got, err := form.get(ctx, e.lab.Target.Dial, at.addr, key)
 		if err != nil {
 			return fmt.Errorf("%s, asked by %s: %w", key, form.name, err)
 		}
@@ -125,7 +125,7 @@ func healthUp(ctx context.Context, e *Env, at endpoint) error {
 
 func healthDiscovery(ctx context.Context, e *Env, at endpoint) error {
 	for _, form := range forms {
-		text, err := form.get(ctx, at.addr, "chatlab.discovery")
+		text, err := form.get(ctx, e.lab.Target.Dial, at.addr, "chatlab.discovery")
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func healthDiscovery(ctx context.Context, e *Env, at endpoint) error {
 }
 
 func healthUnknown(ctx context.Context, e *Env, at endpoint) error {
-	text, err := value(ctx, at.addr, "chatlab.nosuch")
+	text, err := value(ctx, e.lab.Target.Dial, at.addr, "chatlab.nosuch")
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 )
 
 // maxBody bounds what is read of an answer, in bytes.
@@ -51,10 +52,11 @@ func (r reply) code() string {
 	return doc.Code
 }
 
-// newHTTP makes the client of a run: no proxy, no redirect, no cookie.
-func newHTTP() *http.Client {
+// newHTTP makes the client of a run: no proxy, no redirect, no cookie. It
+// reaches what the target does.
+func newHTTP(t lab.Target) *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: workers, IdleConnTimeout: 5 * time.Second},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: workers, IdleConnTimeout: 5 * time.Second, DialContext: t.Dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

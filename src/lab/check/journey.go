@@ -70,7 +70,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	var random [5]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails
 	j := &Journey{
-		lab: l, log: events, http: newHTTP(), rsa: newRSA(), ctx: ctx,
+		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(), ctx: ctx,
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
 		patience: patience, eventWait: eventDeadline,
 	}

@@ -115,7 +115,7 @@ func public(part string) func(context.Context, *Env) error {
 				return err
 			}
 			e.Same("address of "+part+" on "+at.node, n.Public.String(), host)
-			err = answers(ctx, at.addr)
+			err = answers(ctx, outside, at.addr)
 			e.True(err == nil, at.addr+" answering", "%v", err)
 		}
 		return nil
@@ -132,7 +132,7 @@ func (e *Env) isolated(ctx context.Context, private []endpoint) error {
 			return err
 		}
 		ports[port] = true
-		err = answers(ctx, at.addr)
+		err = answers(ctx, e.lab.Target.Dial, at.addr)
 		e.True(err == nil, fmt.Sprintf("%s answering on %s's private address", at.addr, at.node), "%v", err)
 	}
 	var dials errgroup.Group
@@ -145,7 +145,7 @@ func (e *Env) isolated(ctx context.Context, private []endpoint) error {
 			dials.Go(func() error {
 				limit, cancel := context.WithTimeout(ctx, isolationTimeout)
 				defer cancel()
-				err := answers(limit, addr)
+				err := answers(limit, outside, addr)
 				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s", addr, n.Name), "it answers")
 				return nil
 			})
@@ -160,10 +160,18 @@ func (e *Env) publicPort(port string) bool {
 	return port == strconv.Itoa(inv.Port("auth")) || port == strconv.Itoa(inv.Port("chat"))
 }
 
-// answers tells whether a TCP connection is taken, nil if so.
-func answers(ctx context.Context, addr string) error {
+// dialer opens a connection, as [net.Dialer.DialContext].
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// outside dials as any machine that is no part of the lab.
+func outside(ctx context.Context, network, addr string) (net.Conn, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	return d.DialContext(ctx, network, addr)
+}
+
+// answers tells whether a TCP connection is taken, nil if so.
+func answers(ctx context.Context, dial dialer, addr string) error {
+	conn, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

@@ -52,8 +52,7 @@ func (j *Journey) dialRelay(ctx context.Context, config *tls.Config) (*relay, er
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", at.addr)
+	raw, err := j.lab.Target.Dial(ctx, "tcp", at.addr)
 	if err != nil {
 		return nil, failf("logd answering on "+at.addr, "%v", err)
 	}

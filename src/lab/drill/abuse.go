@@ -149,7 +149,7 @@ func (r *run) pour(ctx context.Context, chat *client.Chat, hold time.Duration) {
 // listeners; a daemon that was started again counts anew.
 func (r *run) total(service, ops, name string) (sum float64) {
 	for _, n := range r.lab.Inventory.Members(service) {
-		v, _ := metric(context.Background(), r.lab.Inventory.OpsAddress(ops, n), name)
+		v, _ := metric(context.Background(), r.ops, r.lab.Inventory.OpsAddress(ops, n), name)
 		sum += v
 	}
 	return sum

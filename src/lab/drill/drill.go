@@ -14,6 +14,7 @@ package drill
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -39,9 +40,11 @@ type Drill struct {
 	Name  string
 	About string
 
-	needs []string // services that the lab must have
-	tunes bool     // it changes settings: hosts must be lab.Tunable
-	act   func(ctx context.Context, r *run) error
+	needs  []string // services that the lab must have
+	tunes  bool     // it changes settings: hosts must be lab.Tunable
+	cables bool     // it cuts cables: lab.Networked
+	power  bool     // it cuts the power: lab.Powered
+	act    func(ctx context.Context, r *run) error
 }
 
 // Skipped tells why a lab cannot do a drill, or "".
@@ -51,9 +54,23 @@ func (d Drill) Skipped(l *lab.Lab) string {
 			return "the lab has no " + service
 		}
 	}
-	if host, err := l.Target.Host(l.Inventory.Nodes[0].Name); d.tunes && err == nil {
-		if _, ok := host.(lab.Tunable); !ok {
-			return "target " + l.Target.Name() + " cannot change a service's settings"
+	host, err := l.Target.Host(l.Inventory.Nodes[0].Name)
+	if err != nil {
+		return "" // the drill itself will say why
+	}
+	_, tunable := host.(lab.Tunable)
+	_, networked := host.(lab.Networked)
+	_, powered := host.(lab.Powered)
+	for _, need := range []struct {
+		lacks bool
+		what  string
+	}{
+		{d.tunes && !tunable, "change a service's settings"},
+		{d.cables && !networked, "cut a cable"},
+		{d.power && !powered, "cut a machine's power"},
+	} {
+		if need.lacks {
+			return "target " + l.Target.Name() + " cannot " + need.what
 		}
 	}
 	return ""
@@ -74,6 +91,9 @@ func Catalogue() []Drill {
 		{Name: "flood", About: "clients far beyond their rate", act: flood},
 		{Name: "torn-spool", About: "half a record and garbage at the end of a spool, a damaged record in its middle", tunes: true, act: tornSpool},
 		{Name: "rotate-keys", About: "a new token key first, the old one removed later", act: rotateKeys},
+		{Name: "partition", About: "each node in turn is cut from the private network", cables: true, act: partition},
+		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
+		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff},
 		{Name: "restart-all", About: "every service is restarted, one after the other", act: restartAll},
 	}
 	return append(drills, Drill{Name: "all", About: "a random mix of faults from the seed", act: mix})

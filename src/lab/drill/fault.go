@@ -30,6 +30,7 @@ func carriers(service string) string {
 type fault struct {
 	name  string
 	hold  time.Duration
+	grace time.Duration // granted beyond the limit until a user is served
 	undos []undo
 	make  func(context.Context) error
 	after func() // may be nil: ends what make began, before the heal
@@ -78,7 +79,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	if err != nil {
 		return err
 	}
-	r.report.back(f.name, back, last)
+	r.report.back(f.name, back, f.grace, last)
 	return nil
 }
 

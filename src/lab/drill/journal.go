@@ -22,6 +22,8 @@ type undo struct {
 	Service string     `json:"service"`
 	Action  lab.Action `json:"action,omitempty"`
 	Restore bool       `json:"restore,omitempty"` // the service's own configuration
+	Join    bool       `json:"join,omitempty"`    // the node's cable to the private network
+	PowerOn bool       `json:"power_on,omitempty"`
 	File    string     `json:"file,omitempty"`    // on this machine, with
 	Content []byte     `json:"content,omitempty"` // what was in it
 }
@@ -151,11 +153,20 @@ func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error 
 
 func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 	if u.File != "" {
-		return replaceFile(u.File, u.Content)
+		if err := replaceFile(u.File, u.Content); err != nil {
+			return err
+		}
+		if t, ok := l.Target.(lab.Publisher); ok {
+			return t.Publish(ctx, filepath.Base(u.File))
+		}
+		return nil
 	}
 	host, err := l.Target.Host(u.Node)
 	if err != nil {
 		return err
+	}
+	if u.Join || u.PowerOn {
+		return u.repair(ctx, host)
 	}
 	if u.Restore {
 		tunable, ok := host.(lab.Tunable)

@@ -45,7 +45,7 @@ func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	r.say("a new key signs, the old one still verifies")
-	if err := replaceFile(path, both); err != nil {
+	if err := r.publish(work, path, both); err != nil {
 		return err
 	}
 	if err := r.untilSignedBy(work, fresh); err != nil {
@@ -58,7 +58,7 @@ func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error
 	}
 	pause(ctx, remaining(ctx)/2)
 	r.say("the old key is gone, and everyone has to connect again")
-	if err := replaceFile(path, fresh); err != nil {
+	if err := r.publish(work, path, fresh); err != nil {
 		return err
 	}
 	pause(work, keyFollow)
@@ -68,6 +68,11 @@ func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error
 	}
 	r.expect = append(r.expect, r.nobodyThrownOut)
 	return nil
+}
+
+// publish changes the key file, and its copies where machines have some.
+func (r *run) publish(ctx context.Context, path string, text []byte) error {
+	return undo{File: path, Content: text}.perform(ctx, r.lab)
 }
 
 // untilSignedBy waits until the auth server signs with a key.

@@ -23,11 +23,11 @@ type memoryWatch struct {
 // opsNames are the inventory's names of ops listeners.
 var opsNames = []string{inventory.Authd, inventory.Chatd, inventory.Logd, inventory.Healthd, "authd_logger", "chatd_logger"}
 
-func watchMemory(l *lab.Lab, into *Report) *memoryWatch {
+func watchMemory(l *lab.Lab, ops *http.Client, into *Report) *memoryWatch {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &memoryWatch{cancel: cancel}
 	sample := func() {
-		for name, rss := range residentMemory(ctx, l) {
+		for name, rss := range residentMemory(ctx, l, ops) {
 			m, seen := into.Memory[name]
 			if !seen {
 				m.Before = rss
@@ -57,11 +57,11 @@ func (w *memoryWatch) stop() {
 	w.done.Wait()
 }
 
-func residentMemory(ctx context.Context, l *lab.Lab) map[string]int64 {
+func residentMemory(ctx context.Context, l *lab.Lab, ops *http.Client) map[string]int64 {
 	out := map[string]int64{}
 	for _, name := range opsNames {
 		for _, n := range l.Inventory.Members(strings.TrimSuffix(name, "_logger")) {
-			if v, ok := metric(ctx, l.Inventory.OpsAddress(name, n), "process_resident_memory_bytes"); ok {
+			if v, ok := metric(ctx, ops, l.Inventory.OpsAddress(name, n), "process_resident_memory_bytes"); ok {
 				out[name+"@"+n.Name] = int64(v)
 			}
 		}
@@ -69,15 +69,20 @@ func residentMemory(ctx context.Context, l *lab.Lab) map[string]int64 {
 	return out
 }
 
+// opsClient asks ops listeners, which are on the private network.
+func opsClient(l *lab.Lab) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: l.Target.Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 5 * time.Second}}
+}
+
 // metric reads one plain metric of a daemon; false while it does not answer.
-func metric(ctx context.Context, ops, name string) (float64, bool) {
+func metric(ctx context.Context, client *http.Client, ops, name string) (float64, bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
 	if err != nil {
 		return 0, false
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return 0, false
 	}

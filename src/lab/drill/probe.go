@@ -26,6 +26,7 @@ type probe struct {
 	user  string
 	login func(context.Context) (string, error)
 	ready []string // ops addresses
+	ops   *http.Client
 	chats []string
 	lines int
 }
@@ -36,7 +37,7 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
+	p := &probe{ops: r.ops, user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
 	for _, s := range []string{inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd} {
 		p.ready = append(p.ready, r.lab.Inventory.OpsAddresses(s)...)
 	}
@@ -71,7 +72,7 @@ func (p *probe) untilServed(ctx context.Context) (took time.Duration, last strin
 // served makes one attempt; it fails with what did not work.
 func (p *probe) served(ctx context.Context) error {
 	for _, addr := range p.ready {
-		if err := getReady(ctx, addr); err != nil {
+		if err := getReady(ctx, p.ops, addr); err != nil {
 			return err
 		}
 	}
@@ -93,14 +94,14 @@ func (p *probe) signIn(ctx context.Context) (token string, err error) {
 	return p.login(ctx)
 }
 
-func getReady(ctx context.Context, addr string) error {
+func getReady(ctx context.Context, client *http.Client, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTry)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func openLog(r *run) (*mongodb.Log, error) {
 		}
 		cfg.PasswordFile = path
 	}
-	return mongodb.Open(cfg)
+	return mongodb.OpenThrough(cfg, r.lab.Target.Dial)
 }
 
 // readOnce reads in one pass: the embedded database reads all that it has for
@@ -93,7 +93,7 @@ func (r *run) idle(ctx context.Context) bool {
 		{"authd_logger", "chatlab_logger_backlog_bytes"}, {"chatd_logger", "chatlab_logger_backlog_bytes"},
 	} {
 		for _, n := range r.lab.Inventory.Members(strings.TrimSuffix(w.ops, "_logger")) {
-			if v, ok := metric(ctx, r.lab.Inventory.OpsAddress(w.ops, n), w.metric); !ok || v > 0 {
+			if v, ok := metric(ctx, r.ops, r.lab.Inventory.OpsAddress(w.ops, n), w.metric); !ok || v > 0 {
 				return false
 			}
 		}

@@ -51,8 +51,13 @@ func newReport(name string, opt Options) *Report {
 	return &Report{Drill: name, Seed: opt.Seed, Memory: map[string]Memory{}, recovery: opt.Recovery, began: time.Now()}
 }
 
-// back notes how long a user had to wait after a heal.
-func (r *Report) back(fault string, d time.Duration, last string) {
+// back notes how long a user had to wait after a heal, and what did not work
+// last. grace is what is granted beyond the limit.
+func (r *Report) back(fault string, d, grace time.Duration, last string) {
+	if d > r.recovery+grace {
+		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s; the last that did not work: %s",
+			round(d), fault, round(r.recovery+grace), last))
+	}
 	if d > r.Back {
 		r.Back, r.BackAt, r.BackWhy = d, fault, last
 	}
@@ -62,10 +67,6 @@ func (r *Report) finish(err error) {
 	r.Took = time.Since(r.began)
 	if err != nil {
 		r.Error = err.Error()
-	}
-	if r.Back > r.recovery {
-		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s; the last that did not work: %s",
-			round(r.Back), r.BackAt, r.recovery, r.BackWhy))
 	}
 	if r.Account.Acked == 0 {
 		r.Broken = append(r.Broken, "not one event was acknowledged")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ type run struct {
 	ledger  *ledger
 	crew    *crew
 	probe   *probe
+	ops     *http.Client
 	report  *Report
 	expect  []func(context.Context) error // what must hold after the heal
 }
@@ -44,7 +46,7 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 	}
 	defer j.close()
 	r := &run{
-		lab: l, opt: opt, journal: j, ledger: newLedger(),
+		lab: l, opt: opt, ops: opsClient(l), journal: j, ledger: newLedger(),
 		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
 		report: newReport(d.Name, opt),
 	}
@@ -72,7 +74,7 @@ func (r *run) prepare(ctx context.Context) error {
 }
 
 func (r *run) perform(ctx context.Context, d Drill) error {
-	memory := watchMemory(r.lab, r.report)
+	memory := watchMemory(r.lab, r.ops, r.report)
 	defer memory.stop()
 	load := r.crew.work(ctx)
 	faults, cancel := context.WithTimeout(ctx, r.opt.For)

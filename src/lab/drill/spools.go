@@ -30,7 +30,10 @@ func diskFull(ctx context.Context, r *run) error {
 		steps = append(steps, undo{Node: p.node, Service: p.service, Action: lab.Start})
 	}
 	full := false
-	err := r.strike(ctx, fault{name: "small spools, and no logd", undos: steps, make: func(ctx context.Context) error {
+	err := r.strike(ctx, fault{name: "small spools, and no logd", undos: steps, make: func(asked context.Context) error {
+		// However short the drill is to be: on machines this takes a while.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), time.Minute)
+		defer cancel()
 		for _, p := range r.places(authLogger, chatLogger) {
 			if err := r.override(ctx, p, map[string]any{"spool.max_bytes": smallSpool}); err != nil {
 				return err
@@ -41,7 +44,7 @@ func diskFull(ctx context.Context, r *run) error {
 				return err
 			}
 		}
-		full = r.untilFull(ctx)
+		full = r.untilFull(asked)
 		return nil
 	}})
 	r.expect = append(r.expect, func(context.Context) error {
@@ -53,17 +56,22 @@ func diskFull(ctx context.Context, r *run) error {
 	return err
 }
 
-// untilFull holds the fault to its end and tells whether a spool was full.
+// fillLimit is how long a spool has to be full once nothing is relayed.
+const fillLimit = 15 * time.Second
+
+// untilFull holds the fault to the drill's end, and on until a spool is full,
+// and tells whether one was.
 func (r *run) untilFull(ctx context.Context) (full bool) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	late := time.Now().Add(fillLimit)
 	for {
 		full = full || r.total("chatd", "chatd_logger", "chatlab_logger_spool_full") > 0
-		select {
-		case <-ctx.Done():
+		over := ctx.Err() != nil && (full || time.Now().After(late))
+		if over || errors.Is(ctx.Err(), context.Canceled) {
 			return full
-		case <-tick.C:
 		}
+		<-tick.C
 	}
 }
 

@@ -14,6 +14,7 @@ package local
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,6 +106,12 @@ func (t *Target) MongoURI() string {
 
 // MongoUser implements [lab.Target]: the embedded database knows no users.
 func (t *Target) MongoUser() string { return "" }
+
+// Dial implements [lab.Target]: all of the lab's addresses are this machine's.
+func (t *Target) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
+}
 
 // Secret implements [lab.Target].
 func (t *Target) Secret(name string) (string, error) {

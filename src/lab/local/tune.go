@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
@@ -42,7 +40,7 @@ func (h host) Override(ctx context.Context, service string, settings map[string]
 		return errs.E(errs.NotFound, "%s has no configuration on %s", service, h.node)
 	}
 	if len(settings) > 0 {
-		if text, err = changed(text, settings); err != nil {
+		if text, err = lab.WithSettings(text, settings); err != nil {
 			return err
 		}
 	}
@@ -86,29 +84,4 @@ func (h host) renewed(ctx context.Context, service string, before int) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// changed returns a configuration with keys such as "a.b" set.
-func changed(text []byte, settings map[string]any) ([]byte, error) {
-	var root map[string]any
-	if err := yaml.Unmarshal(text, &root); err != nil {
-		return nil, errs.E(errs.Failed, "configuration: %w", err)
-	}
-	for key, value := range settings {
-		at, parts := root, strings.Split(key, ".")
-		for _, p := range parts[:len(parts)-1] {
-			next, ok := at[p].(map[string]any)
-			if !ok {
-				next = map[string]any{}
-				at[p] = next
-			}
-			at = next
-		}
-		at[parts[len(parts)-1]] = value
-	}
-	out, err := yaml.Marshal(root)
-	if err != nil {
-		return nil, errs.E(errs.Failed, "configuration: %w", err)
-	}
-	return out, nil
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/local"
+	"chatlab/src/lab/nspawn"
+	"chatlab/src/lab/remote"
+)
+
+// targets are the places where a lab can be, and what --help says of them.
+var targets = []struct{ name, about string }{
+	{local.Name, "processes of this machine"},
+	{nspawn.Name, "systemd-nspawn machines of this machine, needs root"},
+	{remote.Name, "hosts over SSH that the playbook has set up"},
+}
+
+var targetsHelp = func() string {
+	var out []string
+	for _, t := range targets {
+		out = append(out, t.name+" ("+t.about+")")
+	}
+	return strings.Join(out, ", ")
+}()
+
+// doctor is a target that knows what would stop it.
+type doctor interface {
+	lab.Target
+	Doctor(ctx context.Context) []local.Finding
+}
+
+// targetOf returns the target that --target names. The inventory may be nil
+// where it is only taken down. Code usage.
+func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, error) {
+	switch o.target {
+	case local.Name:
+		return local.New(local.Config{State: state, Inventory: inv})
+	case nspawn.Name:
+		return nspawn.New(nspawn.Config{State: state, Inventory: inv, Project: projectDir(), From: o.from})
+	case remote.Name:
+		return o.hosts(state, inv)
+	}
+	var names []string
+	for _, t := range targets {
+		names = append(names, t.name)
+	}
+	return nil, errs.E(errs.Usage, "unknown target %q", o.target).WithFix("--target %s", strings.Join(names, "|"))
+}
+
+// hosts is a lab that somebody's own ansible-playbook has set up.
+func (o *options) hosts(state string, inv *inventory.Inventory) (lab.Target, error) {
+	if inv == nil {
+		return nil, errs.E(errs.Usage, "target %s is taken down by the playbook", remote.Name).WithFix("ansible-playbook ansible/reset.yml")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, errs.E(errs.Usage, "home folder: %w", err)
+	}
+	state, err = filepath.Abs(state)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "state folder: %w", err)
+	}
+	key := o.sshKey
+	if key == "" {
+		key = filepath.Join(home, ".ssh", "id_ed25519")
+	}
+	return remote.New(remote.Config{
+		Inventory: inv, State: state, Embedded: inv.Var("mongodb_embedded") == "true",
+		Access: remote.Access{User: o.sshUser, Key: key, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
+	}), nil
+}
