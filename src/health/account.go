@@ -25,6 +25,8 @@ type Account struct {
 	dir  string // "": no account
 	node string
 
+	joining sync.Mutex // one sign-up at a time
+
 	mu    sync.Mutex
 	cred  *credential
 	token string
@@ -52,11 +54,7 @@ func (a *Account) signIn(ctx context.Context, addr string) (time.Duration, error
 	token, took, err := login(ctx, addr, cred)
 	if errs.Is(err, errs.WrongCredentials) {
 		// Never signed up, or the users are others than they were.
-		if err = a.signUp(ctx, addr); err == nil {
-			if cred, err = a.load(); err == nil {
-				token, took, err = login(ctx, addr, cred)
-			}
-		}
+		token, took, err = a.join(ctx, addr)
 	}
 	if err != nil {
 		return 0, err
@@ -94,19 +92,34 @@ func (a *Account) forgetToken() {
 	a.until = time.Time{}
 }
 
-func (a *Account) signUp(ctx context.Context, addr string) error {
+// join signs up and in. Checks run at once, in other processes too (`healthd
+// get`): who finds the id taken looks first whether it is taken by itself.
+func (a *Account) join(ctx context.Context, addr string) (token string, took time.Duration, err error) {
+	a.joining.Lock()
+	defer a.joining.Unlock()
 	cred, err := a.load()
 	if err != nil {
-		return err
+		return "", 0, err
 	}
-	err = post(ctx, addr, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
-	if !errs.Is(err, errs.IDTaken) {
-		return err
+	if token, took, err = login(ctx, addr, cred); !errs.Is(err, errs.WrongCredentials) {
+		return token, took, err // another check has joined meanwhile
 	}
-	// Somebody else has the id: another one.
+	up := post(ctx, addr, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
+	if up != nil && !errs.Is(up, errs.IDTaken) {
+		return "", 0, up
+	}
+	token, took, err = login(ctx, addr, cred)
+	if up != nil && errs.Is(err, errs.WrongCredentials) {
+		err = a.abandon()
+	}
+	return token, took, err
+}
+
+// abandon gives up an id that somebody else has.
+func (a *Account) abandon() error {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.cred = nil
-	a.mu.Unlock()
 	if err := os.Remove(a.path()); err != nil {
 		return errs.E(errs.Failed, "The account's file cannot be renewed: %w", err)
 	}

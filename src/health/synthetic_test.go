@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,26 @@ func TestAccountSignsUpOnceAndIsKept(t *testing.T) {
 	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
 	if w.signups != 2 || w.users[cred.ID] != cred.Passwd {
 		t.Errorf("%d sign-ups", w.signups)
+	}
+}
+
+// Many checks begin at once, of two processes: one account comes of it.
+func TestAccountSignsUpOnceForManyAtOnce(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	var all sync.WaitGroup
+	for range 4 {
+		account := health.NewAccount(dir, "log")
+		for range 4 {
+			all.Go(func() {
+				if _, err := health.NewLogin(w.services(), account).Run(t.Context(), nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if w.signups != 1 || len(w.users) != 1 {
+		t.Errorf("%d sign-ups, %d users", w.signups, len(w.users))
 	}
 }
 
