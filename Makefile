@@ -69,4 +69,4 @@ bench: build ## measure, each figure beside its limit (2 to 3 minutes)
 
 clean: ## remove what was built; a lab must be down
 	@if test -e .lab/local; then echo "clean: error: the lab's state is in .lab: run \`bin/lab down --purge\` first" >&2; exit 1; fi
-	rm -rf bin
+	rm -rf bin dist

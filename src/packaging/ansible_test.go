@@ -134,7 +134,7 @@ func refused(t *testing.T, want string, args ...string) {
 	if err == nil || !strings.Contains(flat, want) {
 		t.Errorf("want %q, got %v\n%s", want, err, out)
 	}
-	if strings.Contains(out, "changed:") || strings.Contains(out, "Begin to install") {
+	if strings.Contains(out, "changed: [") || strings.Contains(out, "Begin to install") {
 		t.Errorf("it went on:\n%s", out)
 	}
 	if took := time.Since(began); took > 30*time.Second {
