@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e lint fmt bench clean
+.PHONY: help build packages up check drill down test e2e lint fmt templates bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,9 +34,9 @@ drill: ## break the lab which is up on purpose, every drill for 5 s, with a verd
 down: build ## take the lab down; no process, no port left
 	bin/lab down
 
-test: ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql gcc libc6-dev ansible rpm
-	CGO_ENABLED=1 go test -race -timeout 10m ./src/...
+test: build ## all tests, fuzzing and the local lab's check
+	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm
+	CGO_ENABLED=1 go test -race -timeout 15m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 
@@ -60,6 +60,9 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 
 fmt: ## format the Go code
 	gofmt -w src
+
+templates: ## write the Zabbix templates from their description
+	go run ./src/zabbix/gen zabbix/templates
 
 bench: build ## measure, each figure beside its limit (2 to 3 minutes)
 	@CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m ./src/bench

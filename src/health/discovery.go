@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"slices"
+
+	"chatlab/src/errs"
 )
 
-// Discovery is chatlab.discovery: a JSON array with an object for each member
-// of each service, for Zabbix's low-level discovery. Its macros are {#SERVICE},
+// Discovery is chatlab.discovery[(SERVICE)]: a JSON array with an object for each
+// member of the service, or of all, for Zabbix's low-level discovery. Its macros are {#SERVICE},
 // {#MEMBER} (host:port), {#ADDRESS}, {#PORT}, {#OPS} (host:port or "") and
 // {#NODE}, the node that was asked.
 type Discovery struct {
@@ -26,16 +29,27 @@ func (*Discovery) Key() string { return "chatlab.discovery" }
 
 // About implements [Check].
 func (*Discovery) About() string {
-	return "the members of all services, for low-level discovery (JSON)"
+	return "[SERVICE] the members of that service, or of all, for low-level discovery (JSON)"
 }
 
 // Run implements [Check].
 func (d *Discovery) Run(_ context.Context, params []string) (string, error) {
-	if err := noParams(params); err != nil {
-		return "", err
+	only := ""
+	if len(params) > 0 {
+		only = params[0]
+	}
+	known := slices.ContainsFunc(d.services, func(s service) bool { return s.name == only })
+	switch {
+	case len(params) > 1:
+		return "", errs.E(errs.BadRequest, "Too many parameters.")
+	case only != "" && !known:
+		return "", errs.E(errs.BadRequest, "There is no service %q: give auth, chat or logd.", clip(only))
 	}
 	found := []map[string]string{}
 	for _, s := range d.services {
+		if only != "" && s.name != only {
+			continue
+		}
 		for _, m := range s.members {
 			host, port, _ := net.SplitHostPort(m.addr) // was checked
 			found = append(found, map[string]string{

@@ -20,7 +20,7 @@ const maxAnswer = 4 << 10 // bytes looked at
 
 // probeAuth asks for the auth server's health.
 func probeAuth(ctx context.Context, addr string) error {
-	body, err := get(ctx, "http://"+addr+"/auth/health")
+	body, err := get(ctx, "http://"+addr+"/auth/health", maxAnswer)
 	if err != nil {
 		return err
 	}
@@ -65,19 +65,17 @@ func probeLogd(ctx context.Context, addr string) error {
 
 // probeReady asks an ops listener.
 func probeReady(ctx context.Context, addr string) error {
-	_, err := get(ctx, "http://"+addr+"/readyz")
+	_, err := get(ctx, "http://"+addr+"/readyz", maxAnswer)
 	return err
 }
 
-// get returns the body of a 200.
-func get(ctx context.Context, url string) ([]byte, error) {
+// get returns the body of a 200, up to limit bytes.
+func get(ctx context.Context, url string, limit int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	// A connection of its own each time: that is what is to be proven.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
+	res, err := oneCall().Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +83,15 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, errs.E(errs.Failed, "%s answers %d", url, res.StatusCode)
 	}
-	return io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return io.ReadAll(io.LimitReader(res.Body, limit))
+}
+
+// oneCall makes a connection of its own: that is what is to be proven.
+func oneCall() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // dial connects, with a deadline on all that follows.

@@ -15,6 +15,29 @@ type Services struct {
 	ChatOps []string `mapstructure:"chat_ops" usage:"host:port of each chatd's ops listener, in the same order"`
 	Logd    []string `mapstructure:"logd" usage:"host:port of each logd"`
 	LogdOps []string `mapstructure:"logd_ops" usage:"host:port of each logd's ops listener, in the same order"`
+
+	AuthLoggerOps []string `mapstructure:"auth_logger_ops" usage:"host:port of the ops listener of each authd's logger"`
+	ChatLoggerOps []string `mapstructure:"chat_logger_ops" usage:"host:port of the ops listener of each chatd's logger"`
+}
+
+// opsOf returns the ops listeners of a daemon by its name in item keys.
+func (s Services) opsOf(name string) ([]string, bool) {
+	lists := map[string][]string{"auth": s.AuthOps, "chat": s.ChatOps, "logd": s.LogdOps, "auth_logger": s.AuthLoggerOps, "chat_logger": s.ChatLoggerOps}
+	list, ok := lists[name]
+	return list, ok
+}
+
+// members returns those of a service, or the one at the address that a
+// parameter names.
+func (s Services) members(name string, params []string) ([]member, error) {
+	all, err := s.list()
+	if err != nil {
+		return nil, err
+	}
+	if len(params) > 1 {
+		return nil, errs.E(errs.BadRequest, "Too many parameters.")
+	}
+	return choose(all, append([]string{name}, params...))
 }
 
 // service is one of them by name.

@@ -56,19 +56,27 @@ func (u *Up) choose(params []string) ([]member, probe, error) {
 	if i < 0 {
 		return nil, nil, errs.E(errs.BadRequest, "There is no service %q: give auth, chat or logd.", clip(params[0]))
 	}
-	s := u.services[i]
+	members, err := choose(u.services, params)
+	return members, u.services[i].probe, err
+}
+
+// choose returns the members of the service that the first parameter names, or
+// the one at the address that the second names.
+func choose(services []service, params []string) ([]member, error) {
+	i := slices.IndexFunc(services, func(s service) bool { return s.name == params[0] })
+	s := services[i]
 	if len(s.members) == 0 {
-		return nil, nil, errs.E(errs.Failed, "No address of %s is configured.", s.name)
+		return nil, errs.E(errs.Failed, "No address of %s is configured.", s.name)
 	}
 	if len(params) == 1 || params[1] == "" {
-		return s.members, s.probe, nil
+		return s.members, nil
 	}
 	for _, m := range s.members {
 		if m.addr == params[1] {
-			return []member{m}, s.probe, nil
+			return []member{m}, nil
 		}
 	}
-	return nil, nil, errs.E(errs.BadRequest, "%s has no member at %q.", s.name, clip(params[1]))
+	return nil, errs.E(errs.BadRequest, "%s has no member at %q.", s.name, clip(params[1]))
 }
 
 // clip bounds what an answer repeats of a request.

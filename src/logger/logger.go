@@ -17,10 +17,6 @@ import (
 	"chatlab/src/mtls"
 )
 
-// lastWait is how long a logger whose pipe ended goes on relaying before it
-// leaves the rest in the spool.
-const lastWait = time.Second
-
 // Config is what a logger needs to know.
 type Config struct {
 	Spool struct {
@@ -34,6 +30,7 @@ type Config struct {
 // Logger owns a spool.
 type Logger struct {
 	log      *slog.Logger
+	dir      string
 	spool    *spool
 	lock     *os.File
 	rejected *aside
@@ -49,7 +46,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Logger, error) {
 	if cfg.Spool.Dir == "" {
 		return nil, errs.E(errs.Usage, "spool.dir is not set")
 	}
-	l := &Logger{log: log, logd: cfg.Logd, metrics: newMetrics(), pace: defaultPace()}
+	l := &Logger{log: log, dir: cfg.Spool.Dir, logd: cfg.Logd, metrics: newMetrics(), pace: defaultPace()}
 	if len(cfg.Logd) > 0 {
 		var err error
 		if l.tls, err = mtls.Client(cfg.TLS); err != nil {
@@ -97,9 +94,14 @@ func (l *Logger) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	within(time.Second, acks.done)
 	// Nothing is added any more: relay what is left, as long as it goes.
 	close(r.finish)
-	limit := time.AfterFunc(lastWait, stopRelay)
+	limit := time.AfterFunc(l.pace.last, stopRelay)
 	defer limit.Stop()
-	relaying.Wait()
+	relayed := make(chan struct{})
+	go func() {
+		relaying.Wait()
+		close(relayed)
+	}()
+	leaveWhenWanted(l.dir, relayed, stopRelay)
 	if err = errors.Join(err, relayErr, l.spool.close()); err == nil && refused > 0 {
 		err = errs.E(errs.BadEvent, "%d lines were no events: see %s", refused, l.rejected.path)
 	}

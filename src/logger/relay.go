@@ -16,11 +16,12 @@ type pace struct {
 	write      time.Duration // for one write
 	backoffMin time.Duration // after all addresses failed…
 	backoffMax time.Duration // …doubling to this
+	last       time.Duration // after the pipe's end, before the rest is left in the spool; none when another logger waits for it
 }
 
 func defaultPace() pace {
 	return pace{dial: 5 * time.Second, heartbeat: 3 * time.Second, silence: 10 * time.Second,
-		write: 10 * time.Second, backoffMin: 20 * time.Millisecond, backoffMax: 2 * time.Second}
+		write: 10 * time.Second, backoffMin: 20 * time.Millisecond, backoffMax: 2 * time.Second, last: time.Second}
 }
 
 // window is how many bytes are sent without being acknowledged.

@@ -26,7 +26,7 @@ import (
 
 func fastPace() pace {
 	return pace{dial: time.Second, heartbeat: 20 * time.Millisecond, silence: 300 * time.Millisecond, write: 300 * time.Millisecond,
-		backoffMin: time.Millisecond, backoffMax: 20 * time.Millisecond}
+		backoffMin: time.Millisecond, backoffMax: 20 * time.Millisecond, last: time.Second}
 }
 
 // running is a logger whose pipe the test holds.

@@ -23,7 +23,8 @@ const (
 	emitBatch  = 256
 	emitWait   = 5 * time.Second        // of one pull, for the first line
 	emitAgain  = 200 * time.Millisecond // after a failure
-	ackWait    = 30 * time.Second       // then another chatd gets the line
+	ackWait    = 3 * time.Second        // then another chatd, or the next one here, gets the line
+	ackExtend  = time.Second            // how often it is told to wait on
 	ackTimeout = 2 * time.Second
 )
 
@@ -95,7 +96,7 @@ func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
 		evs = append(evs, ev)
 	}
 	for failed := false; ; failed = true {
-		err := to.Emit(ctx, evs...)
+		err := emitHeld(ctx, to, batch, evs)
 		switch {
 		case err == nil:
 			l.acknowledge(batch)
@@ -115,10 +116,25 @@ func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
 		if !failed {
 			l.logger.Warn("events are not taken, trying again", "err", err)
 		}
-		for _, msg := range batch {
-			_ = msg.InProgress() // nobody else shall have it meanwhile
-		}
 		wait(ctx, emitAgain)
+	}
+}
+
+// emitHeld emits once; nobody else shall have the batch meanwhile.
+func emitHeld(ctx context.Context, to Events, batch []jetstream.Msg, evs []event.Event) error {
+	done := make(chan error, 1)
+	go func() { done <- to.Emit(ctx, evs...) }()
+	extend := time.NewTicker(ackExtend)
+	defer extend.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-extend.C:
+			for _, msg := range batch {
+				_ = msg.InProgress()
+			}
+		}
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatlab/src/lab/pki"
+	"chatlab/src/token"
 )
 
 var update = flag.Bool("update", false, "write the golden files of ansible/tests/golden anew")
@@ -137,4 +140,62 @@ func refused(t *testing.T, want string, args ...string) {
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
+}
+
+func TestMachinesThatCannotCarryTheLabAreNamed(t *testing.T) {
+	need(t, "python3")
+	out, err := exec.Command("python3", filepath.Join("..", "..", "ansible", "tests", "test_filters.py")).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The playbooks and `lab up` make the same secrets: either takes what the other made.
+func TestSecretsOfThePlaybooksAndOfLabAreTheSame(t *testing.T) {
+	hosts, now := []string{"log", "198.51.100.11"}, time.Now()
+	playbooks, lab := t.TempDir(), t.TempDir()
+	if out := makeSecrets(t, playbooks); !strings.Contains(out, "CHANGED") {
+		t.Fatal(out)
+	}
+	if out := makeSecrets(t, playbooks); !strings.Contains(out, "SUCCESS") {
+		t.Errorf("made again: %s", out)
+	}
+	before := read(t, filepath.Join(playbooks, "ca.pem"))
+	ca, err := pki.Open(playbooks, now)
+	if err != nil || read(t, filepath.Join(playbooks, "ca.pem")) != before {
+		t.Errorf("lab does not take the CA: %v", err)
+	}
+	if renewed, err := ca.Ensure("log-logd", hosts, now); err != nil || renewed {
+		t.Errorf("lab does not take the certificate: %v", err)
+	}
+	if keys, err := token.ParseKeys([]byte(read(t, filepath.Join(playbooks, "jwt.key")))); err != nil || len(keys) != 1 {
+		t.Errorf("keys: %d %v", len(keys), err)
+	}
+	ca, err = pki.Open(lab, now)
+	if err == nil {
+		_, err = ca.Ensure("log-logd", hosts, now)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(lab, "jwt.key"), token.NewKeyLine())
+	if out := makeSecrets(t, lab); !strings.Contains(out, "SUCCESS") {
+		t.Errorf("the playbooks do not take what lab made: %s", out)
+	}
+}
+
+// makeSecrets runs the module as a playbook does; its output says CHANGED or SUCCESS.
+func makeSecrets(t *testing.T, dir string) string {
+	t.Helper()
+	need(t, "ansible")
+	args := `{"path": "` + dir + `", "random": ["jwt.key"], "certificates": [{"name": "log-logd", "names": ["log", "198.51.100.11"]}]}`
+	cmd := exec.Command("ansible", "localhost", "-i", "localhost,", "-c", "local", "-M", "library", "-m", "lab_secrets", "-a", args,
+		"-e", "ansible_python_interpreter=/usr/bin/python3")
+	cmd.Dir = filepath.Join("..", "..", "ansible")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
 }

@@ -28,11 +28,30 @@ const (
 
 // AppendFrame appends a plain frame with data to dst.
 func AppendFrame(dst, data []byte) []byte {
-	dst = append(dst, magic...)
-	dst = append(dst, FlagProtocol)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(data)))
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = appendHeader(dst, FlagProtocol, uint64(len(data)), 0)
 	return append(dst, data...)
+}
+
+// AppendFlagged appends a frame of data to dst with the flags that are wanted
+// beside FlagProtocol: compressed, with lengths of eight bytes, or both.
+func AppendFlagged(dst []byte, flags byte, data []byte) []byte {
+	if flags&FlagCompressed == 0 {
+		return append(appendHeader(dst, FlagProtocol|flags, uint64(len(data)), 0), data...)
+	}
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	_, _ = z.Write(data) // a buffer takes all
+	_ = z.Close()
+	dst = appendHeader(dst, FlagProtocol|flags, uint64(packed.Len()), uint64(len(data)))
+	return append(dst, packed.Bytes()...)
+}
+
+func appendHeader(dst []byte, flags byte, length, reserved uint64) []byte {
+	dst = append(append(dst, magic...), flags)
+	if flags&FlagLarge != 0 {
+		return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, length), reserved)
+	}
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(dst, uint32(length)), uint32(reserved))
 }
 
 // header is what stands before the data.

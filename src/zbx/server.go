@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -26,7 +25,12 @@ type Options struct {
 	Longest time.Duration // for one check, whatever a request asks, default 30 s
 	Version string        // in JSON answers, default "7.0.0"
 	MaxConn int           // connections at once, default 256
-	TLS     *tls.Config   // nil: none
+	TLS     *tls.Config   // nil: none; else nothing is answered without it
+
+	// Instant gives the value of a key that is known without waiting, as
+	// agent.ping's is. Such a key is answered where its connection is accepted,
+	// which costs a third of what a goroutine and a poller do. Nil: none.
+	Instant func(key string) (value string, ok bool)
 }
 
 // notSupported begins an answer without a value.
@@ -47,7 +51,9 @@ func Listen(addr string, handle Handler, opt Options) (*Server, error) {
 	if opt.Allow == nil {
 		return nil, errs.E(errs.Usage, "allow: nobody may ask")
 	}
-	ln, err := net.Listen("tcp", addr)
+	// Connections live for one exchange: probing idle ones makes no sense.
+	config := net.ListenConfig{KeepAlive: -1}
+	ln, err := config.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, errs.E(errs.Usage, "health checks: %w", err).WithFix("stop what holds the address, or set listen")
 	}
@@ -56,9 +62,12 @@ func Listen(addr string, handle Handler, opt Options) (*Server, error) {
 	opt.MaxConn = or(opt.MaxConn, 256)
 	opt.Version = or(opt.Version, "7.0.0")
 	s := &Server{ln: ln, handle: handle, opt: opt, slots: make(chan struct{}, opt.MaxConn)}
-	s.bufs.New = func() any { b := make([]byte, 0, 2048); return &b }
+	s.bufs.New = func() any { b := make([]byte, 0, bufferSize); return &b }
 	return s, nil
 }
+
+// bufferSize holds any key that a server sends; what needs more gets more.
+const bufferSize = 4 << 10
 
 func or[T comparable](v, otherwise T) T {
 	var zero T
@@ -76,44 +85,61 @@ func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
 	defer stop()
 	defer s.conns.Wait()
-	for {
-		// A full house waits in the kernel's queue.
-		select {
-		case <-ctx.Done():
-			return nil
-		case s.slots <- struct{}{}:
+	if s.opt.Instant != nil && s.opt.TLS == nil {
+		if l := newInstant(s); l != nil {
+			return l.serve(ctx)
 		}
+	}
+	for s.slot(ctx) {
 		conn, err := s.ln.Accept()
 		if err != nil {
 			<-s.slots
-			if ctx.Err() != nil {
+			if !s.again(ctx) {
 				return nil
-			}
-			if errors.Is(err, net.ErrClosed) {
-				return err
-			}
-			// Too many open files, or the like: it passes.
-			select {
-			case <-ctx.Done():
-			case <-time.After(20 * time.Millisecond):
 			}
 			continue
 		}
-		s.conns.Go(func() {
-			defer func() { <-s.slots }()
-			s.serve(ctx, conn)
-		})
+		peer, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+		s.goServe(ctx, conn, peer.Addr(), nil)
 	}
+	return nil
+}
+
+// slot waits for a place: a full house waits in the kernel's queue.
+func (s *Server) slot(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case s.slots <- struct{}{}:
+		return true
+	}
+}
+
+// again waits after a failed accept: too many open files, or the like, passes.
+func (s *Server) again(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(20 * time.Millisecond):
+		return true
+	}
+}
+
+// goServe serves a connection in a goroutine of its own; it holds a slot. begun
+// is what was read of it already.
+func (s *Server) goServe(ctx context.Context, conn net.Conn, peer netip.Addr, begun []byte) {
+	s.conns.Go(func() {
+		defer func() { <-s.slots }()
+		defer func() { _ = conn.Close() }()
+		if s.opt.Allow.Has(ctx, peer) {
+			s.serve(ctx, conn, begun)
+		}
+	})
 }
 
 // serve answers the one request of a connection. A peer that may not ask, and
 // a request that is none, get no answer, as from Zabbix's agent.
-func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil || !s.opt.Allow.Has(ctx, peer.Addr()) {
-		return
-	}
+func (s *Server) serve(ctx context.Context, conn net.Conn, begun []byte) {
 	if s.opt.TLS != nil {
 		conn = tls.Server(conn, s.opt.TLS)
 	}
@@ -122,7 +148,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 	buf := s.bufs.Get().(*[]byte)
 	defer func() { s.bufs.Put(buf) }()
-	request, err := readRequest(conn, buf)
+	request, err := readRequest(conn, append((*buf)[:0], begun...))
 	if err != nil {
 		return
 	}
@@ -130,28 +156,34 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	if conn.SetDeadline(time.Now().Add(s.opt.Timeout)) != nil {
 		return
 	}
-	*buf = AppendFrame((*buf)[:0], answer)
-	_, _ = conn.Write(*buf)
+	_, _ = conn.Write(AppendFrame((*buf)[:0], answer))
+	if t, ok := conn.(*tls.Conn); ok {
+		_ = t.CloseWrite() // the peer learns that nothing was cut off
+	}
 }
 
-// readRequest reads a frame, or a bare line. It keeps buf's room where it grew
-// within reason.
-func readRequest(r io.Reader, buf *[]byte) ([]byte, error) {
-	first, err := more(r, (*buf)[:0], cap(*buf))
-	if err != nil {
-		return nil, err
+// readRequest completes what have begins: a frame, or a bare line.
+func readRequest(r io.Reader, have []byte) ([]byte, error) {
+	var err error
+	if len(have) == 0 {
+		if have, err = more(r, have, bufferSize); err != nil {
+			return nil, err
+		}
 	}
-	if first[0] == magic[0] {
-		return readOn(r, first)
+	if have[0] == magic[0] {
+		if h, err := parseHeader(have); err == nil && uint64(len(have)-h.size) > h.length {
+			return nil, errs.E(errs.BadRequest, "more than the frame says")
+		}
+		return readOn(r, have)
 	}
 	for {
-		if i := bytes.IndexByte(first, '\n'); i >= 0 {
-			return bytes.TrimSuffix(first[:i], []byte("\r")), nil
+		if i := bytes.IndexByte(have, '\n'); i >= 0 {
+			return bytes.TrimSuffix(have[:i], []byte("\r")), nil
 		}
-		if len(first) > MaxKey {
+		if len(have) > MaxKey {
 			return nil, errs.E(errs.TooLong, "a line of more than %d bytes", MaxKey)
 		}
-		if first, err = more(r, first, len(first)+512); err != nil {
+		if have, err = more(r, have, len(have)+512); err != nil {
 			return nil, err
 		}
 	}
@@ -174,51 +206,35 @@ func (s *Server) value(ctx context.Context, key string, limit time.Duration) (st
 	return s.handle(ctx, key)
 }
 
-// The JSON of Zabbix 7.0; see its manual, "Passive and active agent checks".
-type (
-	jsonRequest struct {
-		Request string     `json:"request"`
-		Data    []jsonItem `json:"data"`
-	}
-	jsonItem struct {
-		Key     string          `json:"key"`
-		Timeout json.RawMessage `json:"timeout,omitempty"` // seconds, or "3s"
-	}
-	jsonAnswer struct {
-		Version string      `json:"version"`
-		Variant int         `json:"variant"` // 2: as agent 2
-		Data    []jsonValue `json:"data,omitempty"`
-		Error   string      `json:"error,omitempty"`
-	}
-	jsonValue struct {
-		Value *string `json:"value,omitempty"`
-		Error string  `json:"error,omitempty"`
-	}
-)
-
 func (s *Server) answerJSON(ctx context.Context, request []byte) []byte {
-	answer := jsonAnswer{Version: s.opt.Version, Variant: 2}
-	var req jsonRequest
-	switch err := json.Unmarshal(request, &req); {
-	case err != nil:
-		answer.Error = "cannot parse the request"
-	case req.Request != "passive checks":
-		answer.Error = "unknown request"
-	case len(req.Data) != 1:
-		answer.Error = "a request has one item"
-	default:
-		value, err := s.value(ctx, req.Data[0].Key, s.limit(req.Data[0].Timeout))
-		if err != nil {
-			answer.Data = []jsonValue{{Error: errs.Public(err)}}
-		} else {
-			answer.Data = []jsonValue{{Value: &value}}
-		}
+	answer := jsonAnswer{Version: s.opt.Version, Variant: variant}
+	item, err := parseJSON(request)
+	if err != nil {
+		answer.Error = errs.Public(err)
+	} else if value, err := s.value(ctx, item.Key, s.limit(item.Timeout)); err != nil {
+		answer.Data = []jsonValue{{Error: errs.Public(err)}}
+	} else {
+		answer.Data = []jsonValue{{Value: (*text)(&value)}}
 	}
-	text, err := json.Marshal(answer)
+	out, err := json.Marshal(answer)
 	if err != nil {
 		return nil // strings always marshal
 	}
-	return text
+	return out
+}
+
+// parseJSON reads a request of 7.0. Fails with code bad_request.
+func parseJSON(request []byte) (jsonItem, error) {
+	var req jsonRequest
+	switch err := json.Unmarshal(request, &req); {
+	case err != nil:
+		return jsonItem{}, errs.Wrap(err, errs.BadRequest, "cannot parse the request")
+	case req.Request != passiveChecks:
+		return jsonItem{}, errs.E(errs.BadRequest, "unknown request")
+	case len(req.Data) != 1:
+		return jsonItem{}, errs.E(errs.BadRequest, "a request has one item")
+	}
+	return req.Data[0], nil
 }
 
 // limit reads an item's timeout: seconds as a number, or "3s", "1m".

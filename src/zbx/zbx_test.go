@@ -180,14 +180,38 @@ func TestAllowKnowsAddressesNetworksAndNames(t *testing.T) {
 	}
 }
 
-// serve runs a server with a few keys until the test ends.
-func serve(t *testing.T, allow string) string {
+// serve runs a server with a few keys until the test ends, with the keys that
+// are known at once answered in place, or not.
+func serve(t *testing.T, allow string, instant bool) string {
 	t.Helper()
 	list, err := zbx.ParseAllow([]string{allow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := zbx.Listen("127.0.0.1:0", answer, zbx.Options{Allow: list, Timeout: 300 * time.Millisecond})
+	opt := zbx.Options{Allow: list, Timeout: 300 * time.Millisecond}
+	if instant {
+		opt.Instant = func(key string) (string, bool) {
+			value, err := answer(expired(), key)
+			return value, err == nil
+		}
+	}
+	return run(t, answer, opt)
+}
+
+// expired is a context that has ended.
+func expired() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// ways are both of serving.
+var ways = map[string]bool{"goroutine": false, "instant": true}
+
+// run serves until the test ends.
+func run(t *testing.T, handle zbx.Handler, opt zbx.Options) string {
+	t.Helper()
+	s, err := zbx.Listen("127.0.0.1:0", handle, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +241,12 @@ func answer(ctx context.Context, key string) (string, error) {
 }
 
 func TestServerAnswersBothForms(t *testing.T) {
-	addr := serve(t, "127.0.0.1")
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) { answersBothForms(t, serve(t, "127.0.0.1", instant)) })
+	}
+}
+
+func answersBothForms(t *testing.T, addr string) {
 	tests := map[string]struct{ key, value, reason string }{
 		"value": {"agent.ping", "1", ""}, "empty": {"empty", "", ""},
 		"unknown": {"nope", "", "Unsupported item key."}, "slow": {"slow", "", "Timeout."},
@@ -263,7 +292,12 @@ func raw(t *testing.T, addr string, send []byte) string {
 }
 
 func TestServerSurvivesEveryOddRequest(t *testing.T) {
-	addr := serve(t, "127.0.0.1")
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) { survives(t, serve(t, "127.0.0.1", instant)) })
+	}
+}
+
+func survives(t *testing.T, addr string) {
 	reply := func(text string) string { return string(zbx.AppendFrame(nil, []byte(text))) }
 	unsupported := reply("ZBX_NOTSUPPORTED\x00Unsupported item key.")
 	tests := map[string]struct {
@@ -298,39 +332,28 @@ func TestServerSurvivesEveryOddRequest(t *testing.T) {
 }
 
 func TestStrangerGetsNothing(t *testing.T) {
-	addr := serve(t, "192.0.2.1")
+	for name, instant := range ways {
+		for _, allow := range []string{"192.0.2.1", "no-such-name.invalid"} {
+			t.Run(name+" "+allow, func(t *testing.T) { getsNothing(t, serve(t, allow, instant)) })
+		}
+	}
+}
+
+func TestNameOnTheListIsLookedUp(t *testing.T) {
+	for name, instant := range ways {
+		t.Run(name, func(t *testing.T) {
+			if v, err := zbx.Get(t.Context(), serve(t, "localhost", instant), "agent.ping"); v != "1" {
+				t.Fatalf("%q, %v", v, err)
+			}
+		})
+	}
+}
+
+func getsNothing(t *testing.T, addr string) {
 	if got := raw(t, addr, zbx.AppendFrame(nil, []byte("agent.ping"))); got != "" {
 		t.Fatalf("a stranger got %q", got)
 	}
 	if _, err := zbx.Get(t.Context(), addr, "agent.ping"); !errs.Is(err, errs.Unavailable) {
 		t.Fatalf("error = %v", err)
 	}
-}
-
-func FuzzReadFrame(f *testing.F) {
-	f.Add(zbx.AppendFrame(nil, []byte("agent.ping")))
-	f.Add(frame(7, 20, 5, deflate([]byte("hello"))))
-	f.Add(frame(1, 1<<30, 0, nil))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := zbx.ReadFrame(bytes.NewReader(data), nil)
-		slow, slowErr := zbx.ReadFrame(iotest.OneByteReader(bytes.NewReader(data)), nil)
-		if !bytes.Equal(got, slow) || (err == nil) != (slowErr == nil) {
-			t.Fatalf("at once %d bytes, %v; byte by byte %d, %v", len(got), err, len(slow), slowErr)
-		}
-		if len(got) > zbx.MaxData {
-			t.Fatalf("%d bytes", len(got))
-		}
-	})
-}
-
-func FuzzParseKey(f *testing.F) {
-	for _, s := range []string{"agent.ping", `k[a,"b",[c,d]]`, `k["\"]`, "k[[["} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, key string) {
-		name, params, err := zbx.ParseKey(key)
-		if err == nil && (name == "" || !strings.HasPrefix(key, name) || len(params) > zbx.MaxParams) {
-			t.Fatalf("%q: %q %q", key, name, params)
-		}
-	})
 }

@@ -22,7 +22,8 @@ func run(ctx context.Context, env *app.Env) error {
 		Short: "Answer Zabbix's checks about the lab's services",
 		Example: "  healthd --config healthd.yml              serve\n" +
 			"  healthd get 'chatlab.up[chat]' --config …  one value, by hand or as a UserParameter\n" +
-			"  healthd list                               the keys",
+			"  healthd list                               the keys\n" +
+			"  healthd send 'chatlab.up[chat]' --config … push values to the Zabbix servers of active.servers",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions:  cobra.CompletionOptions{DisableDefaultCmd: true},
 		DisableFlagParsing: true, // app.Env.Load does it
@@ -32,7 +33,7 @@ func run(ctx context.Context, env *app.Env) error {
 		},
 	}
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
-	root.AddCommand(getCommand(env), listCommand(env))
+	root.AddCommand(getCommand(env), listCommand(env), sendCommand(env))
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
@@ -58,11 +59,12 @@ func getCommand(env *app.Env) *cobra.Command {
 			if key == "" {
 				return errs.E(errs.Usage, "no key").WithFix("healthd get agent.ping; `healthd list` names the keys")
 			}
-			checks, err := registry(cfg)
+			agent, err := newAgent(cfg)
 			if err != nil {
 				return err
 			}
-			value, err := checks.Value(cmd.Context(), key)
+			defer agent.Close()
+			value, err := agent.checks.Value(cmd.Context(), key)
 			if err != nil {
 				return errs.E(errs.Failed, "%s: %s", key, errs.Public(err)).WithFix("%s", errs.FixOf(err))
 			}
@@ -100,12 +102,13 @@ func listCommand(env *app.Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "Name the keys and what they are", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			checks, err := registry(defaults())
+			agent, err := newAgent(defaults())
 			if err != nil {
 				return err
 			}
-			for _, c := range checks.Checks() {
-				if _, err := fmt.Fprintf(env.Stdout, "%-18s %s\n", c.Key(), c.About()); err != nil {
+			defer agent.Close()
+			for _, c := range agent.checks.Checks() {
+				if _, err := fmt.Fprintf(env.Stdout, "%-22s %s\n", c.Key(), c.About()); err != nil {
 					return err
 				}
 			}

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -51,44 +49,19 @@ func healthd(t *testing.T, args ...string) (address, ops string) {
 	return m[1], m[2]
 }
 
-func TestRealZabbixGetReadsEveryKey(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs zabbix_get")
-	}
-	program, err := exec.LookPath("zabbix_get")
-	if err != nil {
-		t.Fatal("install zabbix-server-mysql, which has zabbix_get")
-	}
-	address, _ := healthd(t, "--node", "log", "--services.logd", "127.0.0.1:1")
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, want := range map[string]string{
-		"agent.ping":        "1",
-		"agent.version":     app.Version(),
-		"chatlab.up[logd]":  "0",
-		"chatlab.up[auth]":  "ZBX_NOTSUPPORTED: No address of auth is configured.",
-		"chatlab.discovery": `[{"{#ADDRESS}":"127.0.0.1","{#MEMBER}":"127.0.0.1:1","{#NODE}":"log","{#OPS}":"","{#PORT}":"1","{#SERVICE}":"logd"}]`,
-		"vfs.fs.size[/]":    "ZBX_NOTSUPPORTED: Unsupported item key.",
-		"chatlab.up[":       "ZBX_NOTSUPPORTED: Invalid item key format.",
-	} {
-		out, err := exec.CommandContext(t.Context(), program, "-s", host, "-p", port, "-k", key).CombinedOutput()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		if got := strings.TrimSpace(string(out)); got != want {
-			t.Errorf("%s: %q, want %q", key, got, want)
-		}
-	}
-}
-
 func TestNewFormAndMetrics(t *testing.T) {
 	address, ops := healthd(t)
 	if v, err := zbx.GetJSON(t.Context(), address, "agent.ping", time.Second); v != "1" || err != nil {
 		t.Fatalf("got %q, %v", v, err)
 	}
+	if text := metricsOf(t, ops); !strings.Contains(text, `chatlab_health_checks_total{result="ok"} 1`) {
+		t.Fatalf("the check was not counted in\n%s", text)
+	}
+}
+
+// metricsOf returns the page of an ops listener.
+func metricsOf(t *testing.T, ops string) string {
+	t.Helper()
 	conn, err := net.Dial("tcp", ops)
 	if err != nil {
 		t.Fatal(err)
@@ -97,9 +70,7 @@ func TestNewFormAndMetrics(t *testing.T) {
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	_, _ = io.WriteString(conn, "GET /metrics HTTP/1.0\r\n\r\n")
 	text, _ := io.ReadAll(conn)
-	if !bytes.Contains(text, []byte(`chatlab_health_checks_total{result="ok"} 1`)) {
-		t.Fatalf("the check was not counted in\n%s", text)
-	}
+	return string(text)
 }
 
 // command runs the program to its end.
@@ -130,6 +101,12 @@ func TestGetAndList(t *testing.T) {
 		"get unknown":  {[]string{"get", "nope"}, "", 1},
 		"get nothing":  {[]string{"get"}, "", 2},
 		"get two":      {[]string{"get", "agent.ping", "agent.version"}, "", 2},
+		"send nothing": {[]string{"send", "--active.servers", "127.0.0.1:1"}, "", 2},
+		"send nowhere": {[]string{"send", "agent.ping"}, "", 2},
+		"send to what": {[]string{"send", "agent.ping", "--active.servers", "here"}, "", 2},
+		"send, away":   {[]string{"send", "agent.ping", "--active.servers", "127.0.0.1:1"}, "", 1},
+		"send unknown": {[]string{"send", "nope", "--active.servers", "127.0.0.1:1"}, "", 1},
+		"no TLS files": {[]string{"--tls.ca", "/nowhere"}, "", 2},
 		"list":         {[]string{"list"}, string(golden), 0},
 		"unknown flag": {[]string{"--lissen", "x"}, "", 2},
 		"nobody":       {[]string{"--allow", ""}, "", 2},

@@ -2,45 +2,15 @@ package main
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
-	"chatlab/src/health"
 	"chatlab/src/zbx"
 )
-
-// config is healthd's configuration.
-type config struct {
-	Listen string `mapstructure:"listen" usage:"host:port for passive checks"`
-	Ops    struct {
-		Listen string `mapstructure:"listen" usage:"host:port of /metrics, /healthz and /readyz"`
-	} `mapstructure:"ops"`
-	LogLevel string          `mapstructure:"log_level" usage:"debug, info, warn or error"`
-	Node     string          `mapstructure:"node" usage:"this machine's name in the lab"`
-	Allow    []string        `mapstructure:"allow" usage:"addresses, networks and names that may ask"`
-	Services health.Services `mapstructure:"services"`
-}
-
-func defaults() config {
-	c := config{Listen: "127.0.0.1:10060", LogLevel: "info", Node: "local", Allow: []string{"127.0.0.1"}}
-	c.Ops.Listen = "127.0.0.1:9060"
-	return c
-}
-
-func registry(cfg config) (*health.Registry, error) {
-	up, err := health.NewUp(cfg.Services)
-	if err != nil {
-		return nil, err
-	}
-	discovery, err := health.NewDiscovery(cfg.Node, cfg.Services)
-	if err != nil {
-		return nil, err
-	}
-	return health.NewRegistry(health.Ping{}, health.AgentVersion(app.Version()), up, discovery), nil
-}
 
 func serve(ctx context.Context, env *app.Env) error {
 	cfg := defaults()
@@ -51,11 +21,20 @@ func serve(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	checks, err := registry(cfg)
+	agent, err := newAgent(cfg)
 	if err != nil {
 		return err
 	}
+	defer agent.Close()
 	allow, err := zbx.ParseAllow(cfg.Allow)
+	if err != nil {
+		return err
+	}
+	trappers, err := cfg.trappers()
+	if err != nil {
+		return err
+	}
+	encrypt, err := cfg.serverTLS()
 	if err != nil {
 		return err
 	}
@@ -63,36 +42,73 @@ func serve(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	server, err := zbx.Listen(cfg.Listen, measured(checks.Value, ops.Registry), zbx.Options{Allow: allow})
+	m := newMeasure(ops.Registry)
+	server, err := zbx.Listen(cfg.Listen, m.handler(agent.checks.Value), zbx.Options{Allow: allow, TLS: encrypt, Instant: m.instant(agent.checks.Instant)})
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", server.Addr(), "ops", ops.Addr(), "node", cfg.Node, "version", app.Version())
+	log.Info("serving", "address", server.Addr(), "ops", ops.Addr(), "node", cfg.Node, "tls", encrypt != nil, "version", app.Version())
 	var group app.Group
 	group.Add("checks", server.Serve)
 	group.Add("ops", ops.Serve)
+	for _, peer := range trappers {
+		active := &zbx.Active{
+			Peer: peer, Host: cfg.host(), Metadata: cfg.Active.Metadata, Handle: m.handler(agent.checks.Value),
+			Refresh: cfg.Active.Refresh, Flush: cfg.Active.Flush, Buffer: cfg.Active.Buffer, Log: log,
+		}
+		group.Add("active checks", active.Run)
+	}
 	return group.Run(ctx)
 }
 
-// measured counts checks by outcome and times them.
-func measured(handle zbx.Handler, reg prometheus.Registerer) zbx.Handler {
-	count := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "chatlab", Subsystem: "health", Name: "checks_total", Help: "Checks that were asked for, by result.",
-	}, []string{"result"})
-	took := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: "chatlab", Subsystem: "health", Name: "check_seconds", Help: "Time of a check.", Buckets: prometheus.DefBuckets,
-	})
-	reg.MustRegister(count, took)
-	ok := count.WithLabelValues("ok")
+func checkAddress(addr string) error {
+	if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
+		return errs.E(errs.Usage, "%q is not the address of a Zabbix server", addr).WithFix("write it as HOST:10051")
+	}
+	return nil
+}
+
+// measure counts checks by outcome and times them.
+type measure struct {
+	count *prometheus.CounterVec
+	ok    prometheus.Counter
+	took  prometheus.Histogram
+}
+
+func newMeasure(reg prometheus.Registerer) *measure {
+	m := &measure{
+		count: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "chatlab", Subsystem: "health", Name: "checks_total", Help: "Checks that were asked for, by result.",
+		}, []string{"result"}),
+		took: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "chatlab", Subsystem: "health", Name: "check_seconds", Help: "Time of a check that was not known at once.", Buckets: prometheus.DefBuckets,
+		}),
+	}
+	reg.MustRegister(m.count, m.took)
+	m.ok = m.count.WithLabelValues("ok")
+	return m
+}
+
+func (m *measure) handler(handle zbx.Handler) zbx.Handler {
 	return func(ctx context.Context, key string) (string, error) {
 		began := time.Now()
 		value, err := handle(ctx, key)
-		took.Observe(time.Since(began).Seconds())
+		m.took.Observe(time.Since(began).Seconds())
 		if err != nil {
-			count.WithLabelValues(string(errs.CodeOf(err))).Inc()
+			m.count.WithLabelValues(string(errs.CodeOf(err))).Inc()
 			return "", err
 		}
-		ok.Inc()
+		m.ok.Inc()
 		return value, nil
+	}
+}
+
+func (m *measure) instant(known func(string) (string, bool)) func(string) (string, bool) {
+	return func(key string) (string, bool) {
+		value, ok := known(key)
+		if ok {
+			m.ok.Inc()
+		}
+		return value, ok
 	}
 }

@@ -39,8 +39,8 @@ func drillCommand(o *options) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill")
-	flags.IntVar(&opt.Users, "users", 40, "users who chat and read")
-	flags.IntVar(&opt.Rate, "rate", 1000, "lines a second, all users together")
+	flags.IntVar(&opt.Users, "users", 48, "users who chat and read")
+	flags.IntVar(&opt.Rate, "rate", 800, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
 	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
 	flags.BoolVar(&list, "list", false, "only name the drills")

@@ -86,7 +86,7 @@ func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return errs.E(errs.Failed, "%s: %w", l.Target.MongoURI(), err).
+		return errs.E(errs.Failed, "%s: %s", l.Target.MongoURI(), errs.Public(err)).
 			WithFix("`%s` tells whether it is up, `%s` brings it up", o.command("status"), o.command("up"))
 	}
 	p := &eventPrinter{out: o.env.Stdout, json: o.json}

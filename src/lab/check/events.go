@@ -27,7 +27,7 @@ type EventLog interface {
 const (
 	eventDeadline = 5 * time.Second
 	eventPoll     = 20 * time.Millisecond
-	eventLook     = 30 * time.Second
+	eventLook     = 90 * time.Second
 )
 
 // eventChecks proves that what happened is in the log database, in the form of

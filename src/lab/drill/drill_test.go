@@ -96,7 +96,7 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 		"missing":    {func(r *Report) { r.Views.Missing = 1 }, "missing 1"},
 		"repeated":   {func(r *Report) { r.Views.Repeats = 1 }, "repeated 1"},
 		"disordered": {func(r *Report) { r.Views.Differ = 1 }, "another order 1"},
-		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0) }, "the limit is 2s"},
+		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0, "logd is not ready") }, "the limit is 2s; the last that did not work: logd is not ready"},
 		"expected":   {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
 		"no load":    {func(r *Report) { r.Account = Account{} }, "not one event"},
 	} {

@@ -48,20 +48,22 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 	return p, p.served(ctx)
 }
 
-// untilServed returns how long it takes until the user is served. Fails with
-// code failed after the context's end, with the last reason.
-func (p *probe) untilServed(ctx context.Context) (time.Duration, error) {
+// untilServed returns how long it takes until the user is served, and what did
+// not work the last time before. Fails with code failed after the context's
+// end, with the last reason.
+func (p *probe) untilServed(ctx context.Context) (took time.Duration, last string, err error) {
 	began := time.Now()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
 		err := p.served(ctx)
 		if err == nil {
-			return time.Since(began), nil
+			return time.Since(began), last, nil
 		}
+		last = err.Error()
 		select {
 		case <-ctx.Done():
-			return 0, errs.Wrap(err, errs.Failed, "no user is served after the heal")
+			return 0, last, errs.Wrap(err, errs.Failed, "no user is served after the heal")
 		case <-tick.C:
 		}
 	}
@@ -74,18 +76,22 @@ func (p *probe) served(ctx context.Context) error {
 			return err
 		}
 	}
-	try, cancel := context.WithTimeout(ctx, probeTry)
-	defer cancel()
-	token, err := p.login(try)
+	token, err := p.signIn(ctx)
 	if err != nil {
 		return err
 	}
 	for _, addr := range p.chats {
-		if err := p.roundTrip(try, addr, token); err != nil {
+		if err := p.roundTrip(ctx, addr, token); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *probe) signIn(ctx context.Context) (token string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
+	return p.login(ctx)
 }
 
 func getReady(ctx context.Context, client *http.Client, addr string) error {
@@ -109,6 +115,8 @@ func getReady(ctx context.Context, client *http.Client, addr string) error {
 
 // roundTrip says one line in plain mode and waits until it comes back.
 func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -17,9 +17,10 @@ type Report struct {
 	Faults   int               `json:"faults"`
 	Account  Account           `json:"events"`
 	Views    Views             `json:"readers"`
-	Back     time.Duration     `json:"back_ns"`    // longest time from a heal to a served user
-	BackAt   string            `json:"back_fault"` // the fault that took it
-	Settled  time.Duration     `json:"settled_ns"` // from the end of the load to the last event stored
+	Back     time.Duration     `json:"back_ns"`             // longest time from a heal to a served user
+	BackAt   string            `json:"back_fault"`          // the fault that took it
+	BackWhy  string            `json:"back_last,omitempty"` // what did not work last before a user was served
+	Settled  time.Duration     `json:"settled_ns"`          // from the end of the load to the last event stored
 	Took     time.Duration     `json:"took_ns"`
 	Memory   map[string]Memory `json:"memory"`
 	Broken   []string          `json:"broken,omitempty"` // expectations that did not hold
@@ -50,15 +51,15 @@ func newReport(name string, opt Options) *Report {
 	return &Report{Drill: name, Seed: opt.Seed, Memory: map[string]Memory{}, recovery: opt.Recovery, began: time.Now()}
 }
 
-// back notes how long a user had to wait after a heal. grace is what is granted
-// beyond the limit.
-func (r *Report) back(fault string, d, grace time.Duration) {
+// back notes how long a user had to wait after a heal, and what did not work
+// last. grace is what is granted beyond the limit.
+func (r *Report) back(fault string, d, grace time.Duration, last string) {
 	if d > r.recovery+grace {
-		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s",
-			round(d), fault, round(r.recovery+grace)))
+		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s; the last that did not work: %s",
+			round(d), fault, round(r.recovery+grace), last))
 	}
 	if d > r.Back {
-		r.Back, r.BackAt = d, fault
+		r.Back, r.BackAt, r.BackWhy = d, fault, last
 	}
 }
 

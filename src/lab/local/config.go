@@ -111,14 +111,27 @@ func (t *Target) healthd(n inventory.Node) tree {
 		allow = append(allow, node.Private.String())
 	}
 	return t.daemonTree(inventory.Healthd, n, tree{
-		"node":  n.Name,
-		"allow": allow,
+		"node":     n.Name,
+		"data_dir": t.data(n.Name, "healthd"),
+		"allow":    allow,
+		"mongodb":  tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata"},
+		"certs":    []string{t.secret("ca.pem"), t.secret(n.Name + "-logger.pem")},
 		"services": tree{
 			"auth": t.inv.Addresses(inventory.Authd), "auth_ops": t.inv.OpsAddresses(inventory.Authd),
 			"chat": t.inv.Addresses(inventory.Chatd), "chat_ops": t.inv.OpsAddresses(inventory.Chatd),
 			"logd": t.inv.Addresses(inventory.Logd), "logd_ops": t.inv.OpsAddresses(inventory.Logd),
+			"auth_logger_ops": t.loggerOps(inventory.Authd), "chat_logger_ops": t.loggerOps(inventory.Chatd),
 		},
 	})
+}
+
+// loggerOps returns the ops listeners of the loggers of authd or chatd.
+func (t *Target) loggerOps(parent string) []string {
+	var out []string
+	for _, n := range t.inv.Members(parent) {
+		out = append(out, t.inv.OpsAddress(parent+"_logger", n))
+	}
+	return out
 }
 
 func (t *Target) client() tree {

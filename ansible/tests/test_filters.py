@@ -1,0 +1,59 @@
+"""What preflight says of machines that cannot carry the lab: run by `go test ./src/packaging`."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "filter_plugins"))
+import chatlab  # noqa: E402
+
+GOOD = {
+    "os": "debian", "release": "12", "var_free_kb": "9000000", "opt_free_kb": "9000000", "systemd": "yes", "python3": "yes", "avx": "yes",
+}
+
+
+def faults(core="2.14.18", embedded=False, **changes):
+    """The faults of one machine whose probe says GOOD with changes; None leaves a line out."""
+    facts = {k: v for k, v in dict(GOOD, **changes).items() if v is not None}
+    result = {"rc": 0, "stdout": "\r\n".join("%s=%s" % item for item in facts.items()) + "\naddress=192.0.2.1/eth1\naddress=198.51.100.1/eth2\n"}
+    result = changes.get("result", result)
+    values = {"ansible_host": "192.0.2.1", "public_address": "192.0.2.1", "private_address": "198.51.100.1", "preflight_probe": result}
+    return chatlab.machine_faults({"one": values}, ["one"], core, 1024, "kim", embedded, ["one"])
+
+
+class MachineFaults(unittest.TestCase):
+    """One machine, one fault, one line."""
+
+    def check(self, want, **changes):
+        """Exactly one fault, which names the host and holds the wanted words."""
+        got = faults(**changes)
+        self.assertEqual(len(got), 1, got)
+        self.assertIn("host one", got[0])
+        self.assertIn(want, got[0])
+
+    def test_none(self):
+        """Machines that will do."""
+        self.assertEqual(faults(), [])
+        self.assertEqual(faults(avx=None, embedded=True), [])
+        self.assertEqual(faults(os="centos", release="7", core="2.16.3", python3=None), [])
+        self.assertEqual(faults(os="rocky", release="9.8", core="2.20.1"), [])
+
+    def test_each(self):
+        """Machines that will not."""
+        self.check("runs ubuntu 24.04: supported are Debian 12", os="ubuntu", release="24.04")
+        self.check("ansible-core 2.17 cannot drive: use ansible-core 2.16", os="centos", release="7", core="2.17.0")
+        self.check("has 9 MB of disk left in /var: free at least 1024 MB", var_free_kb="10000")
+        self.check("was not booted by systemd", systemd=None)
+        self.check("install python3", python3=None)
+        self.check("has no AVX", avx=None)
+
+    def test_reach(self):
+        """Machines that do not let one in."""
+        denied = {"unreachable": True, "msg": "Failed to connect to the host via ssh: kim@192.0.2.1: Permission denied (publickey)."}
+        self.check("lets kim not in as root: give the SSH user with -u", result=denied)
+        self.check("lets kim not in as root", result={"rc": 1, "stdout": "", "stderr": "sudo: a password is required"})
+        self.check("ssh-keygen -R 192.0.2.1", result={"unreachable": True, "msg": "Host key verification failed."})
+        self.check("cannot be reached by SSH", result={"unreachable": True, "msg": "Connection timed out"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"time"
+
+	"chatlab/src/app"
+	"chatlab/src/health"
+	"chatlab/src/mariadb"
+	"chatlab/src/mongodb"
+	"chatlab/src/mtls"
+	"chatlab/src/zbx"
+)
+
+// config is healthd's configuration.
+type config struct {
+	Listen string `mapstructure:"listen" usage:"host:port for passive checks"`
+	Ops    struct {
+		Listen string `mapstructure:"listen" usage:"host:port of /metrics, /healthz and /readyz"`
+	} `mapstructure:"ops"`
+	LogLevel string          `mapstructure:"log_level" usage:"debug, info, warn or error"`
+	Node     string          `mapstructure:"node" usage:"this machine's name in the lab"`
+	DataDir  string          `mapstructure:"data_dir" usage:"folder for the account of the checks (none: checks that sign in are not supported)"`
+	Allow    []string        `mapstructure:"allow" usage:"addresses, networks and names that may ask"`
+	TLS      mtls.Files      `mapstructure:"tls"`
+	Services health.Services `mapstructure:"services"`
+	MariaDB  mariaConfig     `mapstructure:"mariadb"`
+	MongoDB  mongodb.Config  `mapstructure:"mongodb"`
+	Certs    []string        `mapstructure:"certs" usage:"PEM files whose end chatlab.cert.days tells"`
+	Active   activeConfig    `mapstructure:"active"`
+}
+
+type mariaConfig struct {
+	Addresses    []string `mapstructure:"addresses" usage:"host:port, or the path of a unix socket, of the MariaDB servers"`
+	Name         string   `mapstructure:"name" usage:"database"`
+	User         string   `mapstructure:"user" usage:"user, who needs no rights"`
+	PasswordFile string   `mapstructure:"password_file" usage:"file whose first line is the password"`
+}
+
+// activeConfig says for whom healthd is an active agent, and where send sends.
+type activeConfig struct {
+	Servers  []string      `mapstructure:"servers" usage:"host:port of the trappers of Zabbix servers (none: no active checks)"`
+	Host     string        `mapstructure:"host" usage:"this host's name in Zabbix, by default node"`
+	Metadata string        `mapstructure:"metadata" usage:"host metadata for autoregistration"`
+	Refresh  time.Duration `mapstructure:"refresh" usage:"time between looks for changed items"`
+	Flush    time.Duration `mapstructure:"flush" usage:"time between sendings"`
+	Buffer   int           `mapstructure:"buffer" usage:"values kept while a server is away"`
+}
+
+func defaults() config {
+	c := config{Listen: "127.0.0.1:10060", LogLevel: "info", Node: "local", Allow: []string{"127.0.0.1"}}
+	c.Ops.Listen = "127.0.0.1:9060"
+	c.Active = activeConfig{Refresh: 2 * time.Minute, Flush: 5 * time.Second, Buffer: 10_000}
+	c.MongoDB = mongodb.Config{Database: "chatlab", Collection: "Logdata"}
+	return c
+}
+
+// agent is what answers keys, and what it holds open.
+type agent struct {
+	checks *health.Registry
+	close  []func() error
+}
+
+func (a *agent) Close() {
+	for _, f := range a.close {
+		_ = f()
+	}
+}
+
+// newAgent makes the checks. It waits for nobody. Fails with code usage.
+func newAgent(cfg config) (*agent, error) {
+	a := &agent{}
+	up, err := health.NewUp(cfg.Services)
+	if err != nil {
+		return nil, err
+	}
+	discovery, err := health.NewDiscovery(cfg.Node, cfg.Services)
+	if err != nil {
+		return nil, err
+	}
+	maria, err := a.openMaria(cfg.MariaDB)
+	if err != nil {
+		return nil, err
+	}
+	mongo, events, err := a.openMongo(cfg.MongoDB)
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	account := health.NewAccount(cfg.DataDir, cfg.Node)
+	a.checks = health.NewRegistry(
+		health.Ping{}, health.AgentVersion(app.Version()), health.Hostname(cfg.Node), up, discovery,
+		health.NewLogin(cfg.Services, account), health.NewRoundtrip(cfg.Services, account),
+		health.NewLag(cfg.Services, account, events), health.NewBacklog(cfg.Services),
+		health.NewDatabase("mariadb", maria), health.NewDatabase("mongodb", mongo),
+		health.NewCert(cfg.Certs, cfg.Services), health.NewMetric(cfg.Services),
+	)
+	return a, nil
+}
+
+func (a *agent) openMaria(cfg mariaConfig) (health.Pinger, error) {
+	if len(cfg.Addresses) == 0 {
+		return nil, nil
+	}
+	p, err := mariadb.OpenPinger(mariadb.Config(cfg))
+	if err != nil {
+		return nil, err
+	}
+	a.close = append(a.close, p.Close)
+	return p, nil
+}
+
+func (a *agent) openMongo(cfg mongodb.Config) (health.Pinger, health.EventLog, error) {
+	if cfg.URI == "" {
+		return nil, nil, nil
+	}
+	log, err := mongodb.Open(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.close = append(a.close, log.Close)
+	return log, eventLog{log}, nil
+}
+
+// eventLog is a health.EventLog.
+type eventLog struct{ log *mongodb.Log }
+
+// Has looks for one event; any will do, so nothing is sorted.
+func (l eventLog) Has(ctx context.Context, server, category, user, data string, since time.Time) (bool, error) {
+	f := mongodb.Filter{Server: server, Category: category, ID: user, DataPrefix: data, Since: since.Truncate(time.Second)}
+	for _, err := range l.log.Scan(ctx, f) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// serverTLS and clientTLS are nil without certificates. Zabbix's programs on
+// older systems know nothing above TLS 1.2.
+func (c config) serverTLS() (*tls.Config, error) { return c.tls(mtls.Server) }
+func (c config) clientTLS() (*tls.Config, error) { return c.tls(mtls.Client) }
+
+func (c config) tls(load func(mtls.Files) (*tls.Config, error)) (*tls.Config, error) {
+	if !c.TLS.Set() {
+		return nil, nil
+	}
+	t, err := load(c.TLS)
+	if err != nil {
+		return nil, err
+	}
+	t.MinVersion = tls.VersionTLS12
+	return t, nil
+}
+
+// trappers are the servers that values are sent to. Fails with code usage.
+func (c config) trappers() ([]zbx.Peer, error) {
+	t, err := c.clientTLS()
+	if err != nil {
+		return nil, err
+	}
+	var out []zbx.Peer
+	for _, addr := range c.Active.Servers {
+		if err := checkAddress(addr); err != nil {
+			return nil, err
+		}
+		out = append(out, zbx.Peer{Addr: addr, TLS: t, Timeout: 5 * time.Second, Compress: true})
+	}
+	return out, nil
+}
+
+func (c config) host() string { return cmp.Or(c.Active.Host, c.Node) }

@@ -1,0 +1,154 @@
+package health_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"chatlab/src/errs"
+	"chatlab/src/health"
+)
+
+const page = `# HELP chatlab_auth_requests_total Requests.
+# TYPE chatlab_auth_requests_total counter
+chatlab_auth_requests_total{call="login",result="ok"} 5
+chatlab_auth_requests_total{call="login",result="wrong_credentials"} 2
+chatlab_auth_requests_total{call="signup",result="ok"} 1
+chatlab_logger_backlog_bytes 1.5e+03
+go_gc_duration_seconds{quantile="0"} NaN
+odd{a="}"} 7 1700000000000
+torn{a="b" 1
+`
+
+// ops serves a page of metrics and counts how often.
+func ops(t *testing.T) (addr string, served *atomic.Int64) {
+	t.Helper()
+	served = &atomic.Int64{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		served.Add(1)
+		_, _ = w.Write([]byte(page))
+	}))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String(), served
+}
+
+func TestMetricsAreSummed(t *testing.T) {
+	a, served := ops(t)
+	b, _ := ops(t)
+	s := health.Services{AuthOps: []string{a, b}, ChatOps: []string{dead(t)}, AuthLoggerOps: []string{a}, ChatLoggerOps: []string{b}}
+	r := health.NewRegistry(health.NewMetric(s), health.NewBacklog(s))
+	for key, want := range map[string]string{
+		`chatlab.metric[auth,chatlab_auth_requests_total]`:                                 "16",
+		`chatlab.metric[auth,"chatlab_auth_requests_total{call=\"login\"}"]`:               "14",
+		`chatlab.metric[auth,"chatlab_auth_requests_total{result=\"ok\",call=\"login\"}"]`: "10",
+		`chatlab.metric[auth_logger,chatlab_logger_backlog_bytes]`:                         "1500",
+		`chatlab.metric[auth,odd]`:                                                         "14",
+		`chatlab.events.backlog`:                                                           "3000",
+		`chatlab.events.backlog[auth]`:                                                     "1500",
+		`chatlab.metric[auth,nope]`:                                                        `There is no metric "nope".`,
+		`chatlab.metric[auth,torn]`:                                                        `There is no metric "torn".`,
+		`chatlab.metric[auth,go_gc_duration_seconds]`:                                      `There is no metric "go_gc_duration_seconds".`,
+		`chatlab.metric[auth,"chatlab_auth_requests_total{call=\"log\"}"]`:                 `There is no metric "chatlab_auth_requests_total".`,
+		`chatlab.metric[auth,"a{"]`:                                                        `"a{" is no name of a metric.`,
+		`chatlab.metric[auth]`:                                                             "Give a daemon and the name of a metric.",
+		`chatlab.metric[mail,x]`:                                                           `There is no daemon "mail": give auth, chat, logd, auth_logger or chat_logger.`,
+		`chatlab.metric[logd,x]`:                                                           "No ops listener of logd is configured.",
+		`chatlab.metric[chat,x]`:                                                           s.ChatOps[0] + " gives no metrics.",
+		`chatlab.events.backlog[mail]`:                                                     "Give auth or chat.",
+	} {
+		got, err := r.Value(t.Context(), key)
+		if err != nil {
+			got = errs.Public(err)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", key, got, want)
+		}
+	}
+	if n := served.Load(); n > 4 { // one page for each check, and again where the test was slow
+		t.Errorf("the page was read %d times", n)
+	}
+}
+
+type db struct{ err error }
+
+func (d db) Ping(context.Context) error { return d.err }
+
+func TestDatabasePing(t *testing.T) {
+	for want, check := range map[string]health.Check{
+		"1": health.NewDatabase("mariadb", db{}),
+		"0": health.NewDatabase("mongodb", db{errors.New("away")}),
+	} {
+		if v, err := check.Run(t.Context(), nil); v != want || err != nil {
+			t.Errorf("%s: %q, %v", check.Key(), v, err)
+		}
+	}
+	if _, err := health.NewDatabase("mariadb", nil).Run(t.Context(), nil); err == nil || errs.Public(err) != "No mariadb is configured." {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestDaysOfCertificates(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate ends in 2084
+	t.Cleanup(s.Close)
+	addr := s.Listener.Addr().String()
+	dir := t.TempDir()
+	ends := filepath.Join(dir, "ends.pem")
+	writeCert(t, ends, 10)
+	empty := filepath.Join(dir, "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	days := func(c health.Check, params ...string) float64 {
+		text, err := c.Run(t.Context(), params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ := strconv.ParseFloat(text, 64)
+		return v
+	}
+	c := health.NewCert([]string{ends, empty}, health.Services{Logd: []string{addr}})
+	if v := days(c, ends); v < 9.9 || v > 10 {
+		t.Errorf("the file: %g", v)
+	}
+	if v := days(c, addr); v < 365 {
+		t.Errorf("the server: %g", v)
+	}
+	if v := days(health.NewCert([]string{ends}, health.Services{Logd: []string{addr}})); v < 9.9 || v > 10 {
+		t.Errorf("the first of all: %g", v)
+	}
+	plain, _ := net.Listen("tcp", "127.0.0.1:0")
+	t.Cleanup(func() { _ = plain.Close() })
+	for want, run := range map[string]func() (string, error){
+		empty + " has no certificate.":                           func() (string, error) { return c.Run(t.Context(), []string{empty}) },
+		`"/etc/passwd" is neither a configured file nor a logd.`: func() (string, error) { return c.Run(t.Context(), []string{"/etc/passwd"}) },
+		"No certificate is configured.":                          func() (string, error) { return health.NewCert(nil, health.Services{}).Run(t.Context(), nil) },
+		filepath.Join(dir, "no.pem") + " cannot be read.": func() (string, error) {
+			return health.NewCert([]string{filepath.Join(dir, "no.pem")}, health.Services{}).Run(t.Context(), nil)
+		},
+	} {
+		if v, err := run(); err == nil || errs.Public(err) != want {
+			t.Errorf("%q, %v; want %q", v, err, want)
+		}
+	}
+}
+
+func TestDiscoveryOfOneService(t *testing.T) {
+	d, err := health.NewDiscovery("log", health.Services{Auth: []string{"192.0.2.1:1"}, Chat: []string{"192.0.2.2:2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"{#ADDRESS}":"192.0.2.2","{#MEMBER}":"192.0.2.2:2","{#NODE}":"log","{#OPS}":"","{#PORT}":"2","{#SERVICE}":"chat"}]`
+	if got, err := d.Run(t.Context(), []string{"chat"}); got != want || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := d.Run(t.Context(), []string{"mail"}); !errs.Is(err, errs.BadRequest) {
+		t.Errorf("mail: %v", err)
+	}
+}

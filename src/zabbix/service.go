@@ -1,0 +1,133 @@
+package zabbix
+
+import "strings"
+
+// common are the macros of the templates on healthd's keys.
+func common(more ...Macro) []Macro {
+	return append([]Macro{
+		{"{$CHATLAB.DELAY}", "10s", "Time between looks whether a service is up"},
+		{"{$CHATLAB.DELAY.SLOW}", "1m", "Time between checks that sign in, talk, or read metrics"},
+		{"{$CHATLAB.DELAY.DISCOVERY}", "10m", "Time between discoveries"},
+		{"{$CHATLAB.NODATA}", "2m", "Time without an answer of healthd before an alarm"},
+		{"{$CHATLAB.DB.PERIOD}", "20s", "Time for which a database must be down"},
+		{"{$CHATLAB.UP.PERIOD}", "40s", "Time for which a service must be down: longer than its database"},
+		{"{$CHATLAB.PERIOD}", "5m", "Time for which a value must be bad"},
+	}, more...)
+}
+
+// silent is the trigger that all others on healthd's keys follow.
+const silent = "healthd does not answer"
+
+// up are the item and the triggers of a service itself.
+func up(service, title string, causes ...string) (Item, []Trigger) {
+	key := "chatlab.up[" + service + "]"
+	item := Item{Name: title + ": up", Key: key, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
+		Description: "1 when every member serves on its own protocol and says that it is ready."}
+	return item, []Trigger{
+		{Name: silent, Expression: "{:" + key + ".nodata({$CHATLAB.NODATA})}=1", Severity: High, Scope: "availability",
+			Description: "Nothing is known of the service: healthd or its machine is down, or it does not allow the server."},
+		{Name: title + " is down", Expression: "{:" + key + ".max({$CHATLAB.UP.PERIOD})}=0", Severity: High, Scope: "availability",
+			After: append([]string{silent}, causes...)},
+	}
+}
+
+// members discovers those of a service.
+func members(service, title string) Rule {
+	return Rule{
+		Name: title + ": members", Key: "chatlab.discovery[" + service + "]", Delay: "{$CHATLAB.DELAY.DISCOVERY}",
+		Description: "Each member by its address. They raise no alarm of their own: the service's says that one is down.",
+		Items: []Item{{
+			Name: title + " at {#MEMBER}: up", Key: `chatlab.up[{#SERVICE},"{#MEMBER}"]`, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
+		}},
+	}
+}
+
+// daemon are the items of a daemon's /metrics: the page as a master item, and
+// values of it.
+type daemon struct {
+	name, title, port string // name in keys; port is a macro
+	group             string
+}
+
+func (d daemon) master() Item {
+	return Item{
+		Name: d.title + ": metrics", Key: d.name + ".metrics", Type: HTTPAgent, URL: "http://{HOST.CONN}:" + d.port + "/metrics",
+		Delay: "{$CHATLAB.DELAY.SLOW}", ValueType: Text, History: "1h", Group: d.group,
+		Description: "The page of the ops listener, which the other values are taken from.",
+	}
+}
+
+// value is one series of the page. The pattern must fit one series only: 5.0
+// takes no sums.
+func (d daemon) value(name, key, pattern, units string, more ...Step) Item {
+	return Item{
+		Name: d.title + ": " + name, Key: d.name + "." + key, Type: Dependent, Master: d.name + ".metrics", ValueType: Float, Units: units, Group: d.group,
+		Steps: append([]Step{{"PROMETHEUS_PATTERN", pattern + "\n"}}, more...),
+	}
+}
+
+// rate is a counter's change a second.
+func (d daemon) rate(name, key, pattern string) Item {
+	return d.value(name, key, pattern, "", perSecond)
+}
+
+// process are the values that every daemon has.
+func (d daemon) process() []Item {
+	return []Item{
+		d.master(),
+		d.value("CPU", "process.cpu", "process_cpu_seconds_total", "%", perSecond, Step{"MULTIPLIER", "100"}),
+		d.value("memory", "process.memory", "process_resident_memory_bytes", "B"),
+		d.value("open files", "process.files", "process_open_fds", ""),
+		d.value("goroutines", "process.goroutines", "go_goroutines", ""),
+		d.value("started", "process.started", "process_start_time_seconds", "unixtime", unchanged),
+	}
+}
+
+// memoryTrigger watches the process' memory.
+func (d daemon) memoryTrigger(after string) Trigger {
+	return Trigger{Name: d.title + " uses much memory", Expression: "{:" + d.name + ".process.memory.min({$CHATLAB.PERIOD})}>" + d.macro("MEMORY.MAX"),
+		Severity: Warning, Scope: "capacity", After: []string{after}}
+}
+
+func (d daemon) macro(name string) string {
+	return "{$" + strings.ToUpper(strings.ReplaceAll(d.name, "-", ".")) + "." + name + "}"
+}
+
+func (d daemon) macros(port, memory string) []Macro {
+	return []Macro{
+		{d.port, port, "Port of the ops listener of " + d.title},
+		{d.macro("MEMORY.MAX"), memory, "Memory of " + d.title},
+	}
+}
+
+// logger is what relays the events of a daemon.
+func logger(d daemon) (items []Item, triggers []Trigger) {
+	full := d.title + " has no room for events"
+	items = append(d.process(),
+		d.rate("events taken", "received", "chatlab_logger_received_total"),
+		d.rate("events relayed", "relayed", "chatlab_logger_relayed_total"),
+		d.value("lines rejected", "rejected", "chatlab_logger_rejected_total", ""),
+		d.value("damaged places", "damaged", "chatlab_logger_damaged_total", ""),
+		d.value("backlog", "backlog", "chatlab_logger_backlog_bytes", "B"),
+		d.value("spool", "spool", "chatlab_logger_spool_bytes", "B"),
+	)
+	connected := d.value("connected to a log server", "connected", "chatlab_logger_connected", "", unchanged)
+	isFull := d.value("spool is full", "full", "chatlab_logger_spool_full", "")
+	connected.ValueMap, isFull.ValueMap = yesNo, yesNo
+	items = append(items, connected, isFull)
+	return items, []Trigger{
+		{Name: full, Expression: "{:" + d.name + ".full.min({$CHATLAB.PERIOD})}=1", Severity: High, Scope: "capacity", After: []string{silent},
+			Description: "The log servers were away for so long that the spool is full: the daemon's events wait in its pipe."},
+		{Name: d.title + " rejected lines", Expression: "{:" + d.name + ".rejected.change()}>{$LOGGER.REJECTED.MAX}", Severity: Warning, Scope: "notice", After: []string{silent},
+			Description: "What was rejected is in the spool's folder, beside the spool."},
+		{Name: d.title + " found damage in its spool", Expression: "{:" + d.name + ".damaged.change()}>{$LOGGER.DAMAGED.MAX}", Severity: Average, Scope: "notice", After: []string{silent}},
+		d.memoryTrigger(full),
+	}
+}
+
+func loggerMacros(d daemon, port string) []Macro {
+	return append(d.macros(port, "256M"),
+		Macro{"{$LOGGER.REJECTED.MAX}", "0", "Lines that may be rejected between two looks"},
+		Macro{"{$LOGGER.DAMAGED.MAX}", "0", "Damaged places that may be found between two looks"},
+	)
+}

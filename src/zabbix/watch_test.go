@@ -1,0 +1,355 @@
+package zabbix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"chatlab/src/zabbix/zabbixtest"
+)
+
+// TestServerWatchesALab has a real Zabbix server watch a real lab by the
+// templates: everything is supported and nothing fires; a chat server that
+// hangs raises one problem, which ends when it goes on.
+func TestServerWatchesALab(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes two minutes")
+	}
+	server := zabbixtest.StartServer(t, map[string]string{"StartPollers": "8"})
+	w := &watch{Server: server, api: server.API(t)}
+	w.importAll(t)
+	t.Run("imported whole", w.whole)
+	t.Run("imported again", w.importAll)
+	lab := upLab(t)
+	agent := zabbixtest.Agent(t, "zabbix_agentd", nil)
+	w.group = w.create(t, "hostgroup.create", map[string]any{"name": "lab"}, "groupids")
+	w.host(t, "machine", "Chatlab node", agent.Addr)
+	w.host(t, "auth", "Chatlab auth", lab.authHealthd(t, server.DB.Socket))
+	w.host(t, "chat", "Chatlab chat", lab.address(t, "healthd", "chat"))
+	w.host(t, "log", "Chatlab log", lab.address(t, "healthd", "log"))
+	w.supported(t)
+	w.quiet(t)
+	began := time.Now().Unix()
+	chatd := lab.pid(t, "chatd")
+	if err := syscall.Kill(chatd, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	resume := func() { _ = syscall.Kill(chatd, syscall.SIGCONT) }
+	t.Cleanup(resume)
+	w.eventually(t, "the problem appears", func() string {
+		return unlike([]string{"Chat server is down"}, w.problems(t))
+	})
+	resume()
+	w.eventually(t, "the problem ends", func() string { return unlike(nil, w.problems(t)) })
+	if got := unlike([]string{"Chat server is down"}, w.raised(t, began)); got != "" {
+		t.Errorf("in all: %s", got)
+	}
+}
+
+// watch is a server and what it watches.
+type watch struct {
+	*zabbixtest.Server
+	api   *zabbixtest.API
+	group string
+	hosts []string
+}
+
+func (w *watch) importAll(t *testing.T) {
+	both := map[string]any{"createMissing": true, "updateExisting": true}
+	for _, tpl := range Templates() {
+		text, err := tpl.XML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.api.Call(t, "configuration.import", map[string]any{"format": "xml", "source": string(text), "rules": map[string]any{
+			"groups": map[string]any{"createMissing": true}, "templates": both, "items": both, "triggers": both, "discoveryRules": both, "valueMaps": both,
+		}}, nil)
+	}
+}
+
+// whole compares what the server has with what is described.
+func (w *watch) whole(t *testing.T) {
+	for _, tpl := range Templates() {
+		var got []map[string]any
+		w.api.Call(t, "template.get", map[string]any{"filter": map[string]any{"host": tpl.Name}, "output": []string{"name"},
+			"selectItems": []string{"key_"}, "selectTriggers": []string{"description"}, "selectDiscoveries": []string{"key_"}, "selectMacros": []string{"macro"}}, &got)
+		if len(got) != 1 {
+			t.Fatalf("%s: %d templates", tpl.Name, len(got))
+		}
+		for part, want := range map[string]int{"items": len(tpl.Items), "triggers": len(tpl.Triggers), "discoveries": len(tpl.Rules), "macros": len(tpl.Macros)} {
+			if list, _ := got[0][part].([]any); len(list) != want {
+				t.Errorf("%s: %d %s, want %d", tpl.Name, len(list), part, want)
+			}
+		}
+	}
+}
+
+func (w *watch) create(t *testing.T, method string, params any, ids string) string {
+	t.Helper()
+	var result map[string][]string
+	w.api.Call(t, method, params, &result)
+	return result[ids][0]
+}
+
+// quick are the intervals of the test. The machine is shared with other tests,
+// so what it is busy with is no alarm.
+var quick = map[string]string{
+	"{$CHATLAB.DELAY}": "2s", "{$CHATLAB.DELAY.SLOW}": "4s", "{$CHATLAB.DELAY.DISCOVERY}": "10s", "{$CHATLAB.DB.PERIOD}": "6s", "{$CHATLAB.UP.PERIOD}": "12s",
+	"{$CHATLAB.PERIOD}": "20s", "{$AUTH.LOGIN.MAX}": "30000", "{$CHAT.ROUNDTRIP.MAX}": "30000", "{$LOG.LAG.MAX}": "60",
+	"{$NODE.DELAY}": "4s", "{$NODE.DELAY.SLOW}": "4s", "{$NODE.DELAY.DISCOVERY}": "10s", "{$NODE.PERIOD}": "20s",
+	"{$NODE.CPU.MAX}": "101", "{$NODE.LOAD.MAX}": "1000", "{$NODE.FS.WARN}": "101", "{$NODE.FS.MAX}": "101", "{$NODE.FS.INODES.MIN}": "0", "{$NODE.MEMORY.MIN}": "0",
+}
+
+func (w *watch) host(t *testing.T, name, template, addr string) {
+	t.Helper()
+	ip, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var templates []struct{ Templateid string }
+	w.api.Call(t, "template.get", map[string]any{"filter": map[string]any{"host": template}}, &templates)
+	var macros []any
+	for _, tpl := range Templates() {
+		for _, m := range tpl.Macros {
+			if v, ok := quick[m.Name]; ok && tpl.Name == template {
+				macros = append(macros, map[string]any{"macro": m.Name, "value": v})
+			}
+		}
+	}
+	w.hosts = append(w.hosts, w.create(t, "host.create", map[string]any{"host": name, "groups": []any{map[string]any{"groupid": w.group}},
+		"templates": []any{map[string]any{"templateid": templates[0].Templateid}}, "macros": macros,
+		"interfaces": []any{map[string]any{"type": 1, "main": 1, "useip": 1, "ip": ip, "dns": "", "port": port}}}, "hostids"))
+}
+
+// supported waits until every item of every host has a value.
+func (w *watch) supported(t *testing.T) {
+	t.Helper()
+	w.eventually(t, "every item has a value", func() string {
+		var items []struct {
+			Key     string `json:"key_"`
+			State   string
+			Problem string `json:"error"`
+			Clock   string `json:"lastclock"`
+		}
+		w.api.Call(t, "item.get", map[string]any{"hostids": w.hosts, "output": []string{"key_", "state", "error", "lastclock"}}, &items)
+		var rules []struct {
+			Key     string `json:"key_"`
+			State   string
+			Problem string `json:"error"`
+		}
+		w.api.Call(t, "discoveryrule.get", map[string]any{"hostids": w.hosts, "output": []string{"key_", "state", "error"}}, &rules)
+		var lack []string
+		for _, i := range items {
+			if i.State != "0" || i.Clock == "0" {
+				lack = append(lack, i.Key+" "+i.Problem)
+			}
+		}
+		discovered := 0
+		for _, i := range items {
+			if strings.HasPrefix(i.Key, `chatlab.up[`) && strings.Contains(i.Key, ",") {
+				discovered++
+			}
+		}
+		for _, r := range rules {
+			if r.State != "0" {
+				lack = append(lack, r.Key+" "+r.Problem)
+			}
+		}
+		if discovered != 3 || len(rules) != 5 {
+			lack = append(lack, fmt.Sprintf("%d members are discovered, want 3; %d rules, want 5", discovered, len(rules)))
+		}
+		if len(lack) == 0 {
+			t.Logf("%d items, all supported and with a value", len(items))
+		}
+		return strings.Join(lack, "\n")
+	})
+}
+
+// quiet waits until every trigger has been worked out without a fault, and
+// proves that none fires.
+func (w *watch) quiet(t *testing.T) {
+	t.Helper()
+	w.eventually(t, "every trigger is worked out, and none fires", func() string {
+		var triggers []struct{ Description, State, Value, Error string }
+		w.api.Call(t, "trigger.get", map[string]any{"hostids": w.hosts, "output": []string{"description", "state", "value", "error"}}, &triggers)
+		var lack []string
+		for _, tr := range triggers {
+			if tr.State != "0" || tr.Value != "0" {
+				lack = append(lack, tr.Description+" "+tr.Error)
+			}
+		}
+		if len(triggers) == 0 {
+			lack = append(lack, "no triggers")
+		}
+		if len(lack) == 0 {
+			t.Logf("%d triggers, none fires", len(triggers))
+		}
+		return strings.Join(lack, "\n")
+	})
+	if got := w.raised(t, 0); len(got) > 0 {
+		t.Errorf("raised on a healthy lab: %q", got)
+	}
+}
+
+// problems are those that there are now.
+func (w *watch) problems(t *testing.T) []string {
+	t.Helper()
+	var list []struct{ Name string }
+	w.api.Call(t, "problem.get", map[string]any{"hostids": w.hosts, "output": []string{"name"}}, &list)
+	var out []string
+	for _, p := range list {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// raised are those that have begun since a time, ended or not.
+func (w *watch) raised(t *testing.T, since int64) []string {
+	t.Helper()
+	var list []struct{ Name string }
+	w.api.Call(t, "event.get", map[string]any{"hostids": w.hosts, "source": 0, "object": 0, "value": 1, "time_from": since, "output": []string{"name"}}, &list)
+	var out []string
+	for _, e := range list {
+		out = append(out, e.Name)
+	}
+	return out
+}
+
+// unlike returns "" when two lists are the same.
+func unlike(want, got []string) string {
+	if strings.Join(want, "|") == strings.Join(got, "|") {
+		return ""
+	}
+	return fmt.Sprintf("%q, want %q", got, want)
+}
+
+// eventually waits until lack returns "", and otherwise says what is lacking.
+func (w *watch) eventually(t *testing.T, what string, lack func() string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for {
+		missing := lack()
+		if missing == "" {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("waited too long until %s:\n%s", what, missing)
+		}
+	}
+}
+
+// lab is a local lab of the test's own, on loopback networks of its own.
+type lab struct {
+	dir string // state, inventory, and the programs in bin
+}
+
+func upLab(t *testing.T) *lab {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{dir}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "bin")+"/", "./src/cmd/...")
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile("../../ansible/inventories/local/hosts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := fmt.Sprintf("127.%d.$1.", 20+rand.IntN(200))
+	text = regexp.MustCompile(`127\.0\.(75|123)\.`).ReplaceAll(text, []byte(net))
+	if err := os.MkdirAll(filepath.Join(dir, "inventory"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "inventory", "hosts.yml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if out, err := l.run("down", "--purge"); err != nil {
+			t.Errorf("lab down: %v\n%s", err, out)
+		}
+	})
+	if out, err := l.run("up"); err != nil {
+		t.Fatalf("lab up: %v\n%s", err, out)
+	}
+	return l
+}
+
+func (l *lab) run(args ...string) ([]byte, error) {
+	args = append(args, "--inventory", filepath.Join(l.dir, "inventory"), "--state", filepath.Join(l.dir, "state"))
+	return exec.Command(filepath.Join(l.dir, "bin", "lab"), args...).CombinedOutput()
+}
+
+type service struct {
+	Service, Node, Address string
+	PID                    int
+}
+
+func (l *lab) services(t *testing.T) []service {
+	t.Helper()
+	out, err := l.run("status", "--json")
+	if err != nil {
+		t.Fatalf("lab status: %v\n%s", err, out)
+	}
+	var all []service
+	if err := json.Unmarshal(out, &all); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	return all
+}
+
+func (l *lab) find(t *testing.T, name, node string) service {
+	t.Helper()
+	for _, s := range l.services(t) {
+		if s.Service == name && (node == "" || s.Node == node) {
+			return s
+		}
+	}
+	t.Fatalf("the lab has no %s", name)
+	return service{}
+}
+
+func (l *lab) address(t *testing.T, name, node string) string { return l.find(t, name, node).Address }
+func (l *lab) pid(t *testing.T, name string) int              { return l.find(t, name, "").PID }
+
+// authHealthd runs one more healthd on the auth node, which knows of a MariaDB:
+// the local lab has none.
+func (l *lab) authHealthd(t *testing.T, socket string) string {
+	t.Helper()
+	host, _, err := net.SplitHostPort(l.address(t, "healthd", "auth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort(host, "10061")
+	cmd := exec.Command(filepath.Join(l.dir, "bin", "healthd"), "--config", filepath.Join(l.dir, "state/local/etc/auth-healthd.yml"),
+		"--listen", addr, "--ops.listen", net.JoinHostPort(host, "9061"), "--mariadb.addresses", socket, "--mariadb.name", "zabbix", "--mariadb.user", "root")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	return addr
+}
