@@ -30,31 +30,35 @@ func migrate(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectMySQL, db, dir,
-		goose.WithLogger(goose.NopLogger()), goose.WithSessionLocker(locker{}))
+	p, err := goose.NewProvider(goose.DialectMySQL, db, dir, goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
-	return err
+	return locked(ctx, db, func() error {
+		_, err := p.Up(ctx)
+		return err
+	})
 }
 
-// locker lets one process migrate at a time: the server drops the lock when
-// its connection ends, whatever ended it.
-type locker struct{}
-
-// SessionLock waits up to 30 s for the lock of this database.
-func (locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
+// locked runs f while no other process is in it: the server drops the lock
+// when its connection ends, whatever ended it. Goose's own lock is not held
+// while it looks whether there is anything to do, and there it fails on a
+// version table that another process is about to fill.
+func locked(ctx context.Context, db *sql.DB, f func() error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
 	var got sql.NullInt64
-	err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT('chatlab.', DATABASE()), 30)`).Scan(&got)
-	if err == nil && got.Int64 != 1 {
+	err = conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT('chatlab.', DATABASE()), 30)`).Scan(&got)
+	switch {
+	case err != nil:
+		return err
+	case got.Int64 != 1:
 		return errors.New("another process is migrating the schema")
 	}
-	return err
-}
-
-// SessionUnlock gives the lock back.
-func (locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, `DO RELEASE_LOCK(CONCAT('chatlab.', DATABASE()))`)
-	return err
+	err = f()
+	_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), `DO RELEASE_LOCK(CONCAT('chatlab.', DATABASE()))`)
+	return errors.Join(err, unlockErr)
 }

@@ -125,8 +125,9 @@ func TestAnImageIsBuiltAnewWhenItsRecipeChanges(t *testing.T) {
 	a := &image{dir: t.TempDir(), sources: defaultSources, certs: map[string][]byte{"x.crt": []byte("x")}}
 	b := *a
 	b.apt = "Acquire::http::Proxy \"http://p\";"
-	if a.path() == b.path() || a.path() != a.path() {
-		t.Error(a.path(), b.path())
+	same := *a
+	if a.path() == b.path() || a.path() != same.path() {
+		t.Error(a.path(), b.path(), same.path())
 	}
 	if err := os.MkdirAll(a.path(), 0o755); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func (h *Host) Do(ctx context.Context, service string, a lab.Action) error {
 	if err != nil {
 		return err
 	}
-	verb := []string{}
+	var verb []string
 	switch a {
 	case lab.Start, lab.Restart, lab.Stop:
 		verb = []string{string(a), unit}
