@@ -202,7 +202,11 @@ func (s *Machines) left() []string {
 // purge removes what up and the playbook have made in the state folder, and
 // nothing else that a user may have put beside it.
 func (s *Machines) purge() error {
-	for _, path := range []string{s.run(), s.secret(""), s.Access().KnownHosts, filepath.Join(s.state, "client.yaml")} {
+	paths := []string{s.run(), s.secret(""), s.Access().KnownHosts}
+	for _, name := range []string{"client.yaml", "drill.json", "drill.json.lock"} {
+		paths = append(paths, filepath.Join(s.state, name))
+	}
+	for _, path := range paths {
 		if err := os.RemoveAll(path); err != nil {
 			return errs.E(errs.Failed, "purge: %w", err)
 		}
