@@ -1,11 +1,9 @@
 package logd_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -24,152 +22,6 @@ import (
 	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
 )
-
-type server struct {
-	*logd.Server
-	files mtls.Files
-	reg   *prometheus.Registry
-	stop  func()
-}
-
-func serve(t *testing.T, store logd.Store, silence time.Duration) *server {
-	t.Helper()
-	s := &server{files: logdtest.Files(t), reg: prometheus.NewRegistry()}
-	var err error
-	s.Server, err = logd.Listen("127.0.0.1:0", s.files, store, slog.New(slog.DiscardHandler), s.reg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Hasten(20*time.Millisecond, silence)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(s.stop)
-	return s
-}
-
-// peer is a logger's side of a connection.
-type peer struct {
-	*tls.Conn
-	br *bufio.Reader
-}
-
-func (s *server) connect(t *testing.T) *peer {
-	t.Helper()
-	config, err := mtls.Client(s.files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := tls.Dial("tcp", s.Addr(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return &peer{c, bufio.NewReader(c)}
-}
-
-func (p *peer) send(t *testing.T, text string) {
-	t.Helper()
-	if _, err := io.WriteString(p, text); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (p *peer) reply(t *testing.T) event.Reply {
-	t.Helper()
-	line, err := p.br.ReadString('\n')
-	if err != nil {
-		t.Fatalf("no reply: %v", err)
-	}
-	r, err := event.ParseReply([]byte(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// waitAck reads replies up to an acknowledgement of n lines.
-func (p *peer) waitAck(t *testing.T, n uint64) {
-	t.Helper()
-	for {
-		r := p.reply(t)
-		if r.Code != "" || r.Ack > n {
-			t.Fatalf("reply %+v, want ack %d", r, n)
-		}
-		if r.Ack == n {
-			return
-		}
-	}
-}
-
-// waitRefusal reads replies up to a refusal.
-func (p *peer) waitRefusal(t *testing.T) (last uint64, refusal event.Reply) {
-	t.Helper()
-	for {
-		r := p.reply(t)
-		if r.Code != "" {
-			return last, r
-		}
-		last = r.Ack
-	}
-}
-
-// waitEnd reads up to the end of the connection.
-func (p *peer) waitEnd(t *testing.T) {
-	t.Helper()
-	if _, err := io.Copy(io.Discard, p.br); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatal("the connection was not closed")
-	}
-}
-
-func some(n int) []event.Event {
-	all := make([]event.Event, n)
-	for i := range all {
-		all[i] = event.Event{ID: event.NewID(time.Now()), Server: "chat", Category: "chat", Subject: "kim", Data: fmt.Sprint("line ", i)}
-	}
-	return all
-}
-
-func text(all []event.Event) string {
-	var b []byte
-	for _, e := range all {
-		b = event.Append(b, e)
-	}
-	return string(b)
-}
-
-func (s *server) metric(t *testing.T, name string) float64 {
-	t.Helper()
-	families, err := s.reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == "chatlab_logd_"+name {
-			m := f.GetMetric()[0]
-			return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
-		}
-	}
-	t.Fatalf("no metric %s", name)
-	return 0
-}
-
-// nextIsServed shows that a server goes on after what a test did to it.
-func (s *server) nextIsServed(t *testing.T) {
-	t.Helper()
-	p := s.connect(t)
-	p.send(t, text(some(1)))
-	p.waitAck(t, 1)
-}
 
 func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {
 	store := logdtest.NewMemory()
