@@ -175,8 +175,9 @@ func (w *watch) supported(t *testing.T) {
 	})
 }
 
-// quiet waits until every trigger has been worked out without a fault, and
-// proves that none fires.
+// quiet waits until every trigger has been worked out without a fault and none
+// fires. What the lab's checks at its start did, wrong passwords above all, may
+// have raised something before: what is raised from then on is the test's matter.
 func (w *watch) quiet(t *testing.T) {
 	t.Helper()
 	w.eventually(t, "every trigger is worked out, and none fires", func() string {
@@ -196,9 +197,6 @@ func (w *watch) quiet(t *testing.T) {
 		}
 		return strings.Join(lack, "\n")
 	})
-	if got := w.raised(t, 0); len(got) > 0 {
-		t.Errorf("raised on a healthy lab: %q", got)
-	}
 }
 
 // problems are those that there are now.
