@@ -25,10 +25,15 @@ const (
 // are long meanwhile, so that they fall behind.
 func slowReaders(ctx context.Context, r *run) error {
 	r.crew.padding.Store(slowPadding)
-	defer r.crew.padding.Store(0)
 	began := r.crew.said.Load()
 	before := r.total("chatd", "chatd", "chatlab_chat_slow_consumers_total")
-	if err := r.strike(ctx, r.slowReaderFault(remaining(ctx))); err != nil {
+	f := r.slowReaderFault(remaining(ctx))
+	leave := f.after
+	f.after = func() {
+		leave()
+		r.crew.padding.Store(0) // the load as it was: part of the heal
+	}
+	if err := r.strike(ctx, f); err != nil {
 		return err
 	}
 	bytes := (r.crew.said.Load() - began) * slowPadding
@@ -46,6 +51,8 @@ func (r *run) slowReaderFault(hold time.Duration) fault {
 	var conns []net.Conn
 	return fault{name: fmt.Sprintf("%d users stop reading", slowCount), hold: hold,
 		make: func(ctx context.Context) error {
+			ctx, cancel := begun(ctx)
+			defer cancel()
 			token, err := r.probe.login(ctx)
 			if err != nil {
 				return err
@@ -105,11 +112,13 @@ func flood(ctx context.Context, r *run) error {
 // are numbered and accounted for like all others.
 func (r *run) floodFault(hold time.Duration) fault {
 	return fault{name: "one user floods the room", make: func(ctx context.Context) error {
-		token, err := r.probe.login(ctx)
+		opening, cancel := begun(ctx)
+		defer cancel()
+		token, err := r.probe.login(opening)
 		if err != nil {
 			return err
 		}
-		chat, err := client.Dial(ctx, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.room, Login: r.probe.login})
+		chat, err := client.Dial(opening, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.room, Login: r.probe.login})
 		if err != nil {
 			return err
 		}

@@ -42,14 +42,14 @@ func (r *run) on(node, service string, do, back lab.Action, hold time.Duration) 
 	if back != "" {
 		f.undos = []undo{{Node: node, Service: service, Action: back}}
 	}
-	f.make = func(ctx context.Context) error {
-		host, err := r.lab.Target.Host(node)
-		if err != nil {
-			return err
-		}
-		return host.Do(ctx, service, do)
-	}
+	f.make = func(ctx context.Context) error { return r.do(ctx, place{node, service}, do) }
 	return f
+}
+
+// begun is for a step that, once begun, is brought to its end: the end of the
+// drill's time is no failure of it.
+func begun(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 }
 
 // strike makes a fault, holds it, heals it and waits until a user is served
@@ -67,7 +67,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	if f.after != nil {
 		f.after()
 	}
-	healing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	healing, cancel := begun(ctx)
 	defer cancel()
 	if err := healSteps(healing, r.lab, r.journal, f.undos); err != nil {
 		return errors.Join(madeErr, err)

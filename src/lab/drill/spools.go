@@ -76,6 +76,8 @@ func (r *run) untilFull(ctx context.Context) (full bool) {
 }
 
 func (r *run) do(ctx context.Context, p place, a lab.Action) error {
+	ctx, cancel := begun(ctx)
+	defer cancel()
 	host, err := r.lab.Target.Host(p.node)
 	if err != nil {
 		return err
@@ -84,6 +86,8 @@ func (r *run) do(ctx context.Context, p place, a lab.Action) error {
 }
 
 func (r *run) override(ctx context.Context, p place, settings map[string]any) error {
+	ctx, cancel := begun(ctx)
+	defer cancel()
 	host, err := r.tunable(p.node)
 	if err != nil {
 		return err
