@@ -20,26 +20,44 @@ const (
 // stored while the next one gathers, so batches grow with the load, and the
 // order of a connection's lines is kept.
 func (s *Server) batches(ctx context.Context) {
+	next := time.NewTimer(0) // fires when the next small batch may be stored
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case first := <-s.queue:
-			s.storeAll(ctx, s.gather(first))
+			batch := s.gather(ctx, first, next.C)
+			next.Reset(s.pace.gather)
+			s.storeAll(ctx, batch)
 		}
 	}
 }
 
-func (s *Server) gather(first chunk) []chunk {
+// gather takes chunks until the batch is full or due: each insert costs the
+// database a transaction, however few events it has. An event after a quiet
+// time is stored at once.
+func (s *Server) gather(ctx context.Context, first chunk, due <-chan time.Time) []chunk {
 	batch := []chunk{first}
 	events, bytes := len(first.events), first.bytes
+	take := func(ch chunk) {
+		batch = append(batch, ch)
+		events += len(ch.events)
+		bytes += ch.bytes
+	}
 	for events < maxBatchEvents && bytes < maxBatchBytes {
 		select {
-		case ch := <-s.queue:
-			batch = append(batch, ch)
-			events += len(ch.events)
-			bytes += ch.bytes
+		case ch := <-s.queue: // what waits is taken even when the batch is due
+			take(ch)
+			continue
 		default:
+		}
+		select {
+		case ch := <-s.queue:
+			take(ch)
+		case <-due:
+			return batch
+		case <-ctx.Done():
 			return batch
 		}
 	}

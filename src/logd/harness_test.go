@@ -28,7 +28,7 @@ type server struct {
 	stop  func()
 }
 
-func serve(t *testing.T, store logd.Store, silence time.Duration) *server {
+func serve(t *testing.T, store logd.Store, silence time.Duration, change ...func(*logd.Server)) *server {
 	t.Helper()
 	s := &server{files: logdtest.Files(t), reg: prometheus.NewRegistry()}
 	var err error
@@ -37,6 +37,9 @@ func serve(t *testing.T, store logd.Store, silence time.Duration) *server {
 		t.Fatal(err)
 	}
 	s.Hasten(20*time.Millisecond, silence)
+	for _, c := range change {
+		c(s.Server)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()

@@ -29,13 +29,14 @@ type pace struct {
 	silence    time.Duration // a logger that sends nothing for so long is left
 	write      time.Duration // for one write
 	insert     time.Duration // for one batch
+	gather     time.Duration // from a small batch to the next
 	backoffMin time.Duration // after a batch failed…
 	backoffMax time.Duration // …doubling to this
 }
 
 func defaultPace() pace {
 	return pace{handshake: 5 * time.Second, heartbeat: 3 * time.Second, silence: 10 * time.Second,
-		write: 10 * time.Second, insert: 20 * time.Second, backoffMin: 50 * time.Millisecond, backoffMax: 2 * time.Second}
+		write: 10 * time.Second, insert: 20 * time.Second, gather: 25 * time.Millisecond, backoffMin: 50 * time.Millisecond, backoffMax: 2 * time.Second}
 }
 
 // Server is the log server.

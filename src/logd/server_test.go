@@ -322,6 +322,26 @@ func TestConnectionsShareBatches(t *testing.T) {
 	}
 }
 
+func TestATrickleIsStoredInFewBatches(t *testing.T) {
+	const pause = 100 * time.Millisecond
+	s := serve(t, logdtest.NewMemory(), time.Minute, func(s *logd.Server) { s.Gathering(pause) })
+	p := s.connect(t)
+	began := time.Now()
+	for i := range 60 {
+		p.send(t, text(some(1)))
+		for s.metric(t, "received_total") < float64(i+1) {
+			if t.Context().Err() != nil {
+				t.FailNow()
+			}
+		}
+	}
+	p.waitAck(t, 60)
+	most := 2 + float64(time.Since(began)/pause)
+	if got := s.metric(t, "batches_total"); got > most {
+		t.Errorf("%v batches in %s, want at most %v", got, time.Since(began), most)
+	}
+}
+
 func TestStopEndsConnectionsThoughTheStoreIsAway(t *testing.T) {
 	store := logdtest.NewMemory()
 	store.SetAway(true)
