@@ -154,17 +154,27 @@ func Decode(line []byte) (Incoming, error) {
 		in.Refusal = &Refusal{Code: code, Text: text}
 		return in, nil
 	}
-	var kind struct {
-		OK     *bool
-		Seq    *uint64
-		Stored *string
-		Reply  *string
-		Error  *string
+	// Nearly all lines are messages: these are read in one pass.
+	if bytes.HasPrefix(line, messageStart) {
+		one, err := decode[struct {
+			Message
+			kinds
+		}](line)
+		if err != nil {
+			return in, err
+		}
+		if one.kinds == (kinds{}) {
+			in.Message = &one.Message
+			return in, nil
+		}
 	}
-	if err := json.Unmarshal(line, &kind); err != nil {
-		return in, errs.Wrap(err, errs.BadRequest, "the server's line is not JSON of the protocol")
+	kind, err := decode[struct {
+		kinds
+		Seq *uint64
+	}](line)
+	if err != nil {
+		return in, err
 	}
-	var err error
 	switch {
 	case kind.Error != nil:
 		in.Refusal, err = decode[Refusal](line)
@@ -180,6 +190,17 @@ func Decode(line []byte) (Incoming, error) {
 		err = errs.E(errs.BadRequest, "the server's line is of no known kind")
 	}
 	return in, err
+}
+
+// messageStart is how the server's messages begin.
+var messageStart = []byte(`{"seq":`)
+
+// kinds are the keys that tell a line's kind: a message has none of them.
+type kinds struct {
+	OK     *bool
+	Stored *string
+	Reply  *string
+	Error  *string
 }
 
 func decode[T any](line []byte) (*T, error) {

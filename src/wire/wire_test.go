@@ -201,6 +201,7 @@ func TestDecodeTellsTheKindsApart(t *testing.T) {
 		`{"stored":"x","seq":1}`:                     "Stored",
 		`{"reply":"join","seq":1}`:                   "Reply",
 		`{"error":"shutdown","text":"x"}`:            "Refusal",
+		`{"seq":1,"error":"shutdown","text":"x"}`:    "Refusal",
 		`error: timeout: no line came in time`:       "Refusal",
 	} {
 		in, err := wire.Decode([]byte(line))
