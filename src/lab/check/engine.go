@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chatlab/src/errs"
@@ -28,6 +30,8 @@ type Check struct {
 	Hint    string        // where to look when it fails
 	Timeout time.Duration // 0 is DefaultTimeout
 	Run     func(ctx context.Context, e *Env) error
+
+	known func(Result) // may be nil: called as soon as the result is known
 }
 
 // Need tells why a check cannot run against a target, or "" if it can.
@@ -104,7 +108,11 @@ func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Rep
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				ready[i] <- c.result(ctx, j)
+				res := c.result(ctx, j)
+				if c.known != nil {
+					c.known(res)
+				}
+				ready[i] <- res
 				<-slots
 			}()
 		}
@@ -120,6 +128,22 @@ func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Rep
 	wg.Wait()
 	rep.Seconds = time.Since(start).Seconds()
 	return rep
+}
+
+// FirstFailure runs checks until one fails, calls stop then, which must end the
+// journey's context, and returns that one; nil when none failed.
+func FirstFailure(ctx context.Context, stop func(), j *Journey, checks []Check) *Result {
+	var first atomic.Pointer[Result]
+	watched := slices.Clone(checks)
+	for i := range watched {
+		watched[i].known = func(r Result) {
+			if r.Result == Fail && first.CompareAndSwap(nil, &r) {
+				stop()
+			}
+		}
+	}
+	Run(ctx, j, watched, nil)
+	return first.Load()
 }
 
 func (r *Report) add(res Result) {

@@ -53,6 +53,19 @@ func TestOutcomeOfOneCheck(t *testing.T) {
 	}
 }
 
+func TestTheFirstFailureEndsTheRun(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	waits := at("waits", func(ctx context.Context, _ *Env) error { <-ctx.Done(); return ctx.Err() })
+	waits.Timeout = time.Hour
+	fails := at("fails", func(context.Context, *Env) error { return errors.New("refused") })
+	if r := FirstFailure(ctx, stop, nil, []Check{waits, at("proves", proves), fails}); r == nil || r.Name != "fails" || r.Seen != "refused" {
+		t.Errorf("%+v", r)
+	}
+	if r := FirstFailure(t.Context(), stop, nil, []Check{at("proves", proves)}); r != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestCheckThatHangsIsCutOff(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
