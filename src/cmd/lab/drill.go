@@ -39,7 +39,7 @@ func drillCommand(o *options) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill")
-	flags.IntVar(&opt.Users, "users", 48, "users who chat and read")
+	flags.IntVar(&opt.Users, "users", 32, "users who chat and read")
 	flags.IntVar(&opt.Rate, "rate", 800, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
 	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
@@ -65,10 +65,13 @@ func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.
 	if err != nil {
 		return err
 	}
+	opt.State = o.stateDir()
+	if err := drill.Free(opt.State); err != nil {
+		return err
+	}
 	if err := wellBefore(ctx, l); err != nil {
 		return err
 	}
-	opt.State = o.stateDir()
 	if !o.json {
 		opt.Progress = func(line string) { fmt.Fprintf(o.env.Stdout, "  … %s\n", line) }
 	}
@@ -125,17 +128,16 @@ func wellBefore(ctx context.Context, l *lab.Lab) error {
 	if err := check.Up(ctx, l); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	journey, done, err := newJourney(ctx, l)
 	if err != nil {
 		return err
 	}
 	defer done()
-	report := check.Run(ctx, journey, check.Catalogue(journey), nil)
-	for _, r := range report.Results {
-		if r.Result == check.Fail {
-			return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
-				WithFix("`lab check %s`", r.Name)
-		}
+	if r := check.FirstFailure(ctx, stop, journey, check.Catalogue(journey)); r != nil {
+		return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
+			WithFix("`lab check %s`", r.Name)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func TestADrillThatIsCutShortIsHealed(t *testing.T) {
 	}
 
 	killed, _ := start()
-	if _, errOut, err := r.run("drill", "flood", "--for", "1s"); exitStatus(err) != 2 {
+	if _, errOut, err := r.run("drill", "flood", "--for", "1s"); exitStatus(err) != 2 || !strings.Contains(errOut, "another drill is running") {
 		t.Errorf("a second drill meanwhile: %v %s", err, errOut)
 	}
 	if err := killed.Process.Kill(); err != nil {

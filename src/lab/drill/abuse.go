@@ -130,10 +130,17 @@ func (r *run) floodFault(hold time.Duration) fault {
 	}}
 }
 
-// pour sends as fast as answers come: a window of lines is on its way.
-func (r *run) pour(ctx context.Context, chat *client.Chat, hold time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, hold)
+// pour sends as fast as answers come: a window of lines is on its way. The end
+// of the drill's time does not cut it: signing in may have taken all of it.
+func (r *run) pour(drill context.Context, chat *client.Chat, hold time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(drill), hold)
 	defer cancel()
+	interrupted := context.AfterFunc(drill, func() {
+		if !errors.Is(drill.Err(), context.DeadlineExceeded) {
+			cancel()
+		}
+	})
+	defer interrupted()
 	producer := r.id + "-flood"
 	window := make(chan struct{}, 200)
 	for {

@@ -20,11 +20,12 @@ import (
 // which is as random as time, comes before it.
 const password = "-long enough"
 
-// signersPerDrill sign up and in, each twice a second at the most: a password
-// costs the auth server some 20 ms of a processor on purpose.
+// signersPerDrill sign up and in, each once a second at the most: a password
+// costs the auth server 20 ms of a processor on purpose, and twice that when
+// others use the memory.
 const (
 	signersPerDrill = 2
-	signPause       = 500 * time.Millisecond
+	signPause       = time.Second
 )
 
 // crew is the load: users who chat and read, and others who sign up and in.

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 		"missing":    {func(r *Report) { r.Views.Missing = 1 }, "missing 1"},
 		"repeated":   {func(r *Report) { r.Views.Repeats = 1 }, "repeated 1"},
 		"disordered": {func(r *Report) { r.Views.Differ = 1 }, "another order 1"},
-		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0, "logd is not ready") }, "the limit is 2s; the last that did not work: logd is not ready"},
+		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0, "logd is not ready") }, "the limit is 2s: logd is not ready"},
 		"expected":   {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
 		"no load":    {func(r *Report) { r.Account = Account{} }, "not one event"},
 	} {
@@ -118,5 +119,32 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 	good.finish(nil)
 	if !good.OK {
 		t.Errorf("%+v", good)
+	}
+}
+
+func TestTheWaitForAUserNamesWhatHeldIt(t *testing.T) {
+	w := newWaits()
+	began := *w.mark
+	since := func(d time.Duration) { *w.mark = time.Now().Add(-d) }
+	for _, s := range []struct {
+		name string
+		took time.Duration
+		err  error
+	}{
+		{"logd ready", 300 * time.Millisecond, errors.New("connection refused")},
+		{"logd ready", 200 * time.Millisecond, nil},
+		{"sign-in", 900 * time.Millisecond, nil},
+		{"chat", time.Millisecond, errors.New("no room")},
+	} {
+		since(s.took)
+		if err := w.step(s.name, func() error { return s.err }); !errors.Is(err, s.err) {
+			t.Errorf("%s: %v", s.name, err)
+		}
+	}
+	if got, want := w.String(), "900ms sign-in, 500ms logd ready (connection refused)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !w.mark.After(began) {
+		t.Error("the time is not accounted for")
 	}
 }

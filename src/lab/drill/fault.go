@@ -75,11 +75,11 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	if madeErr != nil {
 		return madeErr
 	}
-	back, last, err := r.probe.untilServed(healing)
+	back, where, err := r.probe.untilServed(healing)
 	if err != nil {
 		return err
 	}
-	r.report.back(f.name, back, f.grace, last)
+	r.report.back(f.name, back, f.grace, where.String())
 	return nil
 }
 

@@ -69,6 +69,20 @@ func openJournal(state string) (*journal, error) {
 	return j, nil
 }
 
+// Free tells whether a drill can begin: not while another one runs on the lab
+// (code usage).
+func Free(state string) error {
+	if _, err := os.Stat(filepath.Join(state, journalName+".lock")); err != nil {
+		return nil // there never was one
+	}
+	j, err := openJournal(state)
+	if err != nil {
+		return err
+	}
+	j.close()
+	return nil
+}
+
 func (j *journal) close() {
 	_ = j.lock.Close() // gives the lock back
 }

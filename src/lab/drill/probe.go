@@ -48,40 +48,45 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 	return p, p.served(ctx)
 }
 
-// untilServed returns how long it takes until the user is served, and what did
-// not work the last time before. Fails with code failed after the context's
-// end, with the last reason.
-func (p *probe) untilServed(ctx context.Context) (took time.Duration, last string, err error) {
-	began := time.Now()
+// untilServed returns how long it takes until the user is served, and where
+// that time went. Fails with code failed after the context's end, with the
+// last reason.
+func (p *probe) untilServed(ctx context.Context) (time.Duration, waits, error) {
+	began, w := time.Now(), newWaits()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
-		err := p.served(ctx)
+		err := p.attempt(ctx, w)
 		if err == nil {
-			return time.Since(began), last, nil
+			return time.Since(began), w, nil
 		}
-		last = err.Error()
 		select {
 		case <-ctx.Done():
-			return 0, last, errs.Wrap(err, errs.Failed, "no user is served after the heal")
+			return 0, w, errs.Wrap(err, errs.Failed, "no user is served after the heal")
 		case <-tick.C:
 		}
 	}
 }
 
 // served makes one attempt; it fails with what did not work.
-func (p *probe) served(ctx context.Context) error {
+func (p *probe) served(ctx context.Context) error { return p.attempt(ctx, newWaits()) }
+
+func (p *probe) attempt(ctx context.Context, w waits) error {
 	for _, addr := range p.ready {
-		if err := getReady(ctx, p.ops, addr); err != nil {
+		if err := w.step(addr+" ready", func() error { return getReady(ctx, p.ops, addr) }); err != nil {
 			return err
 		}
 	}
-	token, err := p.signIn(ctx)
+	var token string
+	err := w.step("sign-in", func() (err error) {
+		token, err = p.signIn(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	for _, addr := range p.chats {
-		if err := p.roundTrip(ctx, addr, token); err != nil {
+		if err := w.step("chat at "+addr, func() error { return p.roundTrip(ctx, addr, token) }); err != nil {
 			return err
 		}
 	}

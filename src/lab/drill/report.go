@@ -17,10 +17,10 @@ type Report struct {
 	Faults   int               `json:"faults"`
 	Account  Account           `json:"events"`
 	Views    Views             `json:"readers"`
-	Back     time.Duration     `json:"back_ns"`             // longest time from a heal to a served user
-	BackAt   string            `json:"back_fault"`          // the fault that took it
-	BackWhy  string            `json:"back_last,omitempty"` // what did not work last before a user was served
-	Settled  time.Duration     `json:"settled_ns"`          // from the end of the load to the last event stored
+	Back     time.Duration     `json:"back_ns"`            // longest time from a heal to a served user
+	BackAt   string            `json:"back_fault"`         // the fault that took it
+	BackWhy  string            `json:"back_why,omitempty"` // the steps that took it
+	Settled  time.Duration     `json:"settled_ns"`         // from the end of the load to the last event stored
 	Took     time.Duration     `json:"took_ns"`
 	Memory   map[string]Memory `json:"memory"`
 	Broken   []string          `json:"broken,omitempty"` // expectations that did not hold
@@ -51,15 +51,15 @@ func newReport(name string, opt Options) *Report {
 	return &Report{Drill: name, Seed: opt.Seed, Memory: map[string]Memory{}, recovery: opt.Recovery, began: time.Now()}
 }
 
-// back notes how long a user had to wait after a heal, and what did not work
-// last. grace is what is granted beyond the limit.
-func (r *Report) back(fault string, d, grace time.Duration, last string) {
+// back notes how long a user had to wait after a heal, and where the time
+// went. grace is what is granted beyond the limit.
+func (r *Report) back(fault string, d, grace time.Duration, why string) {
 	if d > r.recovery+grace {
-		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s; the last that did not work: %s",
-			round(d), fault, round(r.recovery+grace), last))
+		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s: %s",
+			round(d), fault, round(r.recovery+grace), why))
 	}
 	if d > r.Back {
-		r.Back, r.BackAt, r.BackWhy = d, fault, last
+		r.Back, r.BackAt, r.BackWhy = d, fault, why
 	}
 }
 
@@ -83,7 +83,7 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  events   sent %d  acknowledged %d  refused %s  unknown %d  stored %d\n", a.Sent, a.Acked, refusals(a), a.Unknown, a.Stored)
 	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d\n", a.Lost, a.Doubled, a.Ghosts)
 	fmt.Fprintf(w, "  readers  %d, each %d lines: missing %d, repeated %d, in another order %d\n", v.Readers, v.Lines, v.Missing, v.Repeats, v.Differ)
-	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load\n", round(r.Back), r.BackAt, round(r.Settled))
+	fmt.Fprintf(w, "  service  back at most %s after a heal (%s: %s), all stored %s after the load\n", round(r.Back), r.BackAt, r.BackWhy, round(r.Settled))
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
 		m := r.Memory[name]
 		fmt.Fprintf(w, "  memory   %-16s %4d MiB before, %4d peak, %4d after\n", name, m.Before>>20, m.Peak>>20, m.After>>20)
