@@ -31,6 +31,18 @@ func (p Process) Zombie() bool { return p.State == 'Z' || p.State == 'X' }
 // Stopped tells whether the process is frozen by SIGSTOP.
 func (p Process) Stopped() bool { return p.State == 'T' }
 
+// Gone tells whether nothing of the process runs any more, so that what it had
+// open is closed. A process that is ending loses its environment first, and its
+// main thread may be dead before the others.
+func (p Process) Gone() bool {
+	now, err := Get(p.PID)
+	if err != nil || now.Start != p.Start {
+		return true
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.PID))
+	return now.Zombie() && (err != nil || len(threads) <= 1)
+}
+
 // Get reads one process; os.ErrNotExist (or ESRCH) if there is none.
 func Get(pid int) (Process, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

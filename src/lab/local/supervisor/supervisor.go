@@ -164,6 +164,10 @@ func KillMarked(dir string) ([]proc.Process, error) {
 	defer tick.Stop()
 	for {
 		left := Marked(dir)
+		if len(left) == 0 { // in no /proc/PID/environ, which goes before what is open
+			left = slices.Clone(found)
+		}
+		left = slices.DeleteFunc(left, proc.Process.Gone)
 		if len(left) == 0 {
 			return found, nil
 		}
