@@ -257,25 +257,36 @@ func TestWhatWasNotWrittenIsWithdrawn(t *testing.T) {
 }
 
 func TestEmitBlocksWhenTooMuchWaits(t *testing.T) {
-	f := start(t, "silent", 100*time.Millisecond)
+	const lines, line = 100, 60 << 10
+	f := start(t, "silent", 5*time.Second)
 	f.waitReady(t)
 	big := say(0)
-	big.Data = strings.Repeat("x", 60<<10)
-	var full atomic.Bool
+	big.Data = strings.Repeat("x", line)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var full, began atomic.Int64
 	var running sync.WaitGroup
-	for range 100 {
+	for range lines {
 		running.Go(func() {
-			err := f.Emit(t.Context(), big)
+			began.Add(1)
+			err := f.Emit(ctx, big)
 			if !errs.Is(err, errs.Unavailable) {
 				t.Error(err)
 			} else if strings.Contains(err.Error(), "too many") {
-				full.Store(true)
+				full.Add(1)
 			}
 		})
 	}
+	fits := float64(event.MaxUnacked / (line + 1)) // a line is somewhat longer than its data
+	born := 0.0
+	waitFor(t, func() bool {
+		born = gather(t, f.reg, "chatlab_events_born_total")
+		return began.Load() == lines && born >= fits
+	})
+	cancel()
 	running.Wait()
-	if !full.Load() {
-		t.Fatal("the emitter kept more than it should")
+	if born > fits || full.Load() == 0 {
+		t.Errorf("the emitter took %v lines of %d bytes, %v fit; %d waited", born, line, fits, full.Load())
 	}
 }
 

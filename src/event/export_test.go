@@ -1,0 +1,4 @@
+package event
+
+// MaxUnacked is how many bytes of lines an Emitter keeps.
+const MaxUnacked = maxUnacked
