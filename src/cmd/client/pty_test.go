@@ -251,10 +251,10 @@ func TestWrongPasswordOnATerminal(t *testing.T) {
 	if err := p.leaves(); app.ExitStatus(err) != 1 {
 		t.Fatal(err)
 	}
-	lines := strings.Split(p.screen.text(), "\n")
-	if len(lines) != 3 || lines[1] != "PW: ******" || !strings.HasPrefix(lines[2], "error: ") {
-		t.Fatalf("%q", lines)
-	}
+	eventually(t, func() string { return fmt.Sprintf("an error is shown: %q", p.screen.text()) }, func() bool {
+		lines := strings.Split(p.screen.text(), "\n")
+		return len(lines) == 3 && lines[1] == "PW: ******" && strings.HasPrefix(lines[2], "error: ")
+	})
 }
 
 func TestSignUpAsksThePasswordTwice(t *testing.T) {
