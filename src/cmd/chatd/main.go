@@ -23,6 +23,9 @@ type daemon struct {
 	log    *natslog.Log
 	chat   *chat.Server
 	events *event.Emitter
+
+	stopEvents context.CancelFunc
+	eventsEnd  chan error // of the emitter's run
 }
 
 func run(ctx context.Context, env *app.Env) error {
@@ -55,13 +58,31 @@ func open(ctx context.Context, cfg *config, logger *slog.Logger) (*daemon, error
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{}
+	d := &daemon{eventsEnd: make(chan error, 1)}
 	if d.ops, err = app.ListenOps(cfg.Ops.Listen, d.ready); err != nil {
 		return nil, err
 	}
 	d.events = event.NewEmitter(cfg.Logger, logger, d.ops.Registry)
-	if d.log, err = natslog.Open(ctx, cfg.logOptions(logger, d.ops.Registry)); err != nil {
+	if err := d.openLog(ctx, cfg, ring, logger); err != nil {
 		return nil, err
+	}
+	return d, nil
+}
+
+// openLog opens the log and what serves it. The logger, which takes its time as
+// well, starts meanwhile, and ends again when the log cannot be opened.
+func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, logger *slog.Logger) (err error) {
+	emitting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stopEvents = stop
+	go func() { d.eventsEnd <- d.events.Run(emitting) }()
+	defer func() {
+		if err != nil {
+			stop()
+			<-d.eventsEnd
+		}
+	}()
+	if d.log, err = natslog.Open(ctx, cfg.logOptions(logger, d.ops.Registry)); err != nil {
+		return err
 	}
 	d.chat, err = chat.New(chat.Options{
 		Listen: cfg.Listen, Log: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
@@ -69,9 +90,8 @@ func open(ctx context.Context, cfg *config, logger *slog.Logger) (*daemon, error
 	})
 	if err != nil {
 		d.log.Close()
-		return nil, err
 	}
-	return d, nil
+	return err
 }
 
 // ready is called by the ops listener, which serves once all parts are there.
@@ -90,8 +110,7 @@ func (d *daemon) ready(ctx context.Context) error {
 func (d *daemon) serve(ctx context.Context) error {
 	after := context.WithoutCancel(ctx)
 	reading, sessionsEnded := context.WithCancel(after)
-	emitting, readingEnded := context.WithCancel(after)
-	defer readingEnded()
+	defer d.stopEvents()
 	defer sessionsEnded()
 	var group app.Group
 	group.Add("chat", func(ctx context.Context) error {
@@ -99,10 +118,10 @@ func (d *daemon) serve(ctx context.Context) error {
 		return d.chat.Serve(ctx)
 	})
 	group.Add("log", func(context.Context) error {
-		defer readingEnded()
+		defer d.stopEvents()
 		return d.log.Emit(reading, d.events)
 	})
-	group.Add("events", func(context.Context) error { return d.events.Run(emitting) })
+	group.Add("events", func(context.Context) error { return <-d.eventsEnd })
 	group.Add("ops", d.ops.Serve)
 	return group.Run(ctx)
 }
