@@ -165,6 +165,36 @@ def with_contents(items, contents):
     return [dict({"mode": "0644", "content": content}, **item) for item, content in zip(items, contents)]
 
 
+# The template of what a group serves, and the macros that name its ops ports.
+WATCHED = {
+    "authd": ("Chatlab auth", {"{$AUTHD.OPS.PORT}": "authd_ops_port", "{$AUTHD.LOGGER.OPS.PORT}": "authd_logger_ops_port"}),
+    "chatd": ("Chatlab chat", {"{$CHATD.OPS.PORT}": "chatd_ops_port", "{$CHATD.LOGGER.OPS.PORT}": "chatd_logger_ops_port"}),
+    "logd": ("Chatlab log", {"{$LOGD.OPS.PORT}": "logd_ops_port"}),
+}
+
+
+def zabbix_hosts(hostvars, groups, agent_port=10050):
+    """The hosts of a Zabbix server: each machine by its agent, and what it serves by healthd."""
+    hosts = []
+    for name in sorted(groups["all"]):
+        values = hostvars[name]
+        hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True})
+        served = [WATCHED[group] for group in sorted(WATCHED) if name in groups.get(group, [])]
+        if served and name in groups.get("healthd", []):
+            hosts.append({
+                "name": name + " services", "address": values["private_address"], "port": values["healthd_port"], "tls": False,
+                "templates": [template for template, ports in served],
+                "macros": {macro: str(values[port]) for template, ports in served for macro, port in ports.items()},
+            })
+    return hosts
+
+
+def contents_of(path):
+    """The text of a file of the controller."""
+    with open(path) as f:
+        return f.read()
+
+
 class FilterModule(object):
     """Names the filters."""
 
@@ -173,4 +203,5 @@ class FilterModule(object):
         return {
             "inventory_faults": inventory_faults, "machine_faults": machine_faults,
             "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents, "item_of": item_of,
+            "zabbix_hosts": zabbix_hosts, "contents_of": contents_of,
         }
