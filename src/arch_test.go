@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"mariadb": {"auth"},
 	"mongodb": {"logd"},
 	"natslog": {"chat"},
-	"lab":     {"client", "mongodb", "ferret"},
+	"lab":     {"client", "mongodb", "ferret", "zabbix"},
 	"zabbix":  {"health", "mariadb"}, // templates, and Zabbix's own programs for tests
 	"cmd":     slices.Concat(services, adapters, []string{"lab"}),
 }

@@ -1,0 +1,91 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"chatlab/src/lab/inventory"
+)
+
+func machines(t *testing.T) *inventory.Inventory {
+	t.Helper()
+	inv, err := inventory.Load("../../../ansible/inventories/lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func TestEachMachineIsTwoHostsOfZabbix(t *testing.T) {
+	var names []string
+	for _, h := range watchedHosts(machines(t)) {
+		for _, tpl := range h.templates {
+			names = append(names, h.name+": "+tpl.Name)
+		}
+	}
+	slices.Sort(names)
+	want := []string{"auth services: Chatlab auth", "auth: Chatlab node", "chat services: Chatlab chat", "chat: Chatlab node",
+		"log services: Chatlab log", "log: Chatlab node"}
+	if !slices.Equal(names, want) {
+		t.Errorf("%q", names)
+	}
+}
+
+// answered is a host as the API describes it, changed.
+func answered(t *testing.T, change func(map[string]any)) *watch {
+	t.Helper()
+	host := map[string]any{
+		"host": "auth", "interfaces": []any{map[string]any{"ip": "192.0.2.1", "port": "10050", "available": "1", "error": ""}},
+		"items":       []any{map[string]any{"itemid": "7", "key_": "agent.ping", "state": "0", "error": "", "lastclock": "1700000000", "type": "0"}},
+		"discoveries": []any{},
+		"triggers":    []any{map[string]any{"description": "The agent does not answer", "value": "0", "status": "0", "state": "0", "error": ""}},
+	}
+	change(host)
+	text, err := json.Marshal(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h seenHost
+	if err := json.Unmarshal(text, &h); err != nil {
+		t.Fatal(err)
+	}
+	return &watch{hosts: map[string]*seenHost{h.Name: &h}}
+}
+
+func first(host map[string]any, list string) map[string]any {
+	return host[list].([]any)[0].(map[string]any)
+}
+
+func TestTheServerIsWaitedForUntilNothingLacks(t *testing.T) {
+	hosts := []watchedHost{{name: "auth"}, {name: "unknown to the server"}}
+	for name, tt := range map[string]struct {
+		change func(map[string]any)
+		items  int // that are hurried; -1: nothing lacks
+	}{
+		"well":          {func(map[string]any) {}, -1},
+		"no value":      {func(h map[string]any) { first(h, "items")["lastclock"] = "0" }, 1},
+		"not supported": {func(h map[string]any) { first(h, "items")["state"] = "1" }, 1},
+		"fires":         {func(h map[string]any) { first(h, "triggers")["value"] = "1" }, 0},
+		"switched off":  {func(h map[string]any) { first(h, "triggers")["value"], first(h, "triggers")["status"] = "1", "1" }, -1},
+		"not available": {func(h map[string]any) { first(h, "interfaces")["available"] = "2" }, 0},
+		"old server":    {func(h map[string]any) { delete(first(h, "interfaces"), "available"); h["available"] = "1" }, -1},
+	} {
+		lacking := answered(t, tt.change).lacking(hosts)
+		if got := len(lacking); (lacking == nil) != (tt.items < 0) || (lacking != nil && got != tt.items) {
+			t.Errorf("%s: %+v", name, lacking)
+		}
+	}
+}
+
+func TestWhatZabbixLacksIsNamed(t *testing.T) {
+	host := watchedHosts(machines(t))[0]
+	w := answered(t, func(map[string]any) {})
+	for what, run := range map[string]func(*Env, watchedHost, *seenHost){"items": itemsFresh, "triggers": triggersThere} {
+		c := Check{Name: what, Run: func(_ context.Context, e *Env) error { run(e, host, w.hosts["auth"]); return nil }}
+		if r := Run(t.Context(), nil, []Check{c}, nil).Results[0]; r.Result != Fail || r.Expected == "" {
+			t.Errorf("%s: %+v", what, r)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package check
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/zabbix/api"
+)
+
+// How long a server that was just set up has to know every item, and how often
+// it is asked meanwhile.
+const (
+	watchLimit = 3 * time.Minute
+	watchPoll  = 2 * time.Second
+)
+
+// watch is what the server knows of the lab.
+type watch struct {
+	hosts map[string]*seenHost
+	at    time.Time
+}
+
+type seenHost struct {
+	Name       string `json:"host"`
+	Available  string // up to 5.2
+	Interfaces []struct{ IP, Port, Available, Error string }
+	Items      []seenItem
+	Rules      []seenItem `json:"discoveries"`
+	Triggers   []struct{ Description, Value, Status, State, Error string }
+}
+
+type seenItem struct {
+	ID        string `json:"itemid"`
+	Key       string `json:"key_"`
+	State     string
+	Error     string
+	LastClock string
+	Type      string
+}
+
+// zabbixURL is where the web interface of a node answers.
+func zabbixURL(n inventory.Node) string { return "http://" + n.Public.String() + ":8080" }
+
+func (j *Journey) watched(n inventory.Node) (*watch, error) {
+	ctx, cancel := context.WithTimeout(j.ctx, watchLimit)
+	defer cancel()
+	path, err := j.lab.Target.Secret("zabbix.password")
+	if err != nil {
+		return nil, err
+	}
+	password, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := api.SignIn(ctx, j.http, zabbixURL(n), "Admin", strings.TrimSpace(string(password)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	tick := time.NewTicker(watchPoll)
+	defer tick.Stop()
+	for {
+		w, err := observe(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		lacking := w.lacking(watchedHosts(j.lab.Inventory))
+		if lacking == nil {
+			return w, nil
+		}
+		if err := hurry(ctx, c, lacking); err != nil {
+			return nil, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return w, nil // what lacks is for the checks to say
+		}
+	}
+}
+
+// observe asks for all hosts.
+func observe(ctx context.Context, c *api.Client) (*watch, error) {
+	item := []string{"itemid", "key_", "state", "error", "lastclock", "type"}
+	var hosts []*seenHost
+	err := c.Call(ctx, "host.get", map[string]any{
+		"output": "extend", "selectInterfaces": "extend", "selectItems": item, "selectDiscoveries": item[:4],
+		"selectTriggers": []string{"description", "value", "status", "state", "error"},
+	}, &hosts)
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{hosts: map[string]*seenHost{}, at: time.Now()}
+	for _, h := range hosts {
+		w.hosts[h.Name] = h
+	}
+	return w, nil
+}
+
+// lacking lists the items that have no value yet, of hosts that are known; nil
+// when every one has, every host is available and nothing fires.
+func (w *watch) lacking(hosts []watchedHost) []seenItem {
+	out := []seenItem{}
+	settled := len(w.firing()) == 0
+	for _, h := range hosts {
+		seen, ok := w.hosts[h.name]
+		if !ok {
+			continue
+		}
+		settled = settled && seen.available()
+		for _, i := range seen.Items {
+			if i.LastClock == "0" || i.State != "0" {
+				out = append(out, i)
+			}
+		}
+	}
+	if settled && len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// taskNow is the kind of task that takes an item's value at once.
+const taskNow = 6
+
+// hurry has the server take values now that it would take in some minutes.
+func hurry(ctx context.Context, c *api.Client, items []seenItem) error {
+	var tasks []any
+	for _, i := range items {
+		if i.Type == "18" { // dependent: its master brings it
+			continue
+		}
+		tasks = append(tasks, map[string]any{"type": taskNow, "request": map[string]string{"itemid": i.ID}})
+	}
+	if len(tasks) == 0 {
+		return nil
+	}
+	err := c.Call(ctx, "task.create", tasks, nil)
+	if errs.Is(err, errs.Failed) {
+		return nil // an item that the server cannot hurry, or a server before 5.2: it comes in its time
+	}
+	return err
+}
+
+// firing lists what fires, as HOST: TRIGGER.
+func (w *watch) firing() []string {
+	var out []string
+	for _, h := range w.hosts {
+		for _, t := range h.Triggers {
+			if t.Value == "1" && t.Status == "0" {
+				out = append(out, h.Name+": "+t.Description)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (h *seenHost) available() bool {
+	if h.Available == "1" {
+		return true
+	}
+	return len(h.Interfaces) > 0 && h.Interfaces[0].Available == "1"
+}
