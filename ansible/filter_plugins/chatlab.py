@@ -173,18 +173,25 @@ WATCHED = {
 }
 
 
-def zabbix_hosts(hostvars, groups, agent_port=10050):
+def _of(prefix, macros):
+    """The macros that begin so."""
+    return {name: str(value) for name, value in (macros or {}).items() if name.startswith(prefix)}
+
+
+def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
     """The hosts of a Zabbix server: each machine by its agent, and what it serves by healthd."""
     hosts = []
     for name in sorted(groups["all"]):
         values = hostvars[name]
-        hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True})
+        hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True,
+                      "macros": _of("{$NODE.", macros)})
         served = [WATCHED[group] for group in sorted(WATCHED) if name in groups.get(group, [])]
         if served and name in groups.get("healthd", []):
             hosts.append({
                 "name": name + " services", "address": values["private_address"], "port": values["healthd_port"], "tls": False,
                 "templates": [template for template, ports in served],
-                "macros": {macro: str(values[port]) for template, ports in served for macro, port in ports.items()},
+                "macros": dict({macro: str(values[port]) for template, ports in served for macro, port in ports.items()},
+                               **_of("{$CHATLAB.", macros)),
             })
     return hosts
 

@@ -39,6 +39,7 @@ func auth() Template {
 				Description: "The server says that it is up, but healthd cannot sign in. The item's error says why."},
 			{Name: "Many passwords are wrong", Expression: "{:authd.login.wrong.min({$CHATLAB.PERIOD})}>{$AUTH.WRONG.MAX}", Severity: Warning, Scope: "security", After: []string{down}},
 			{Name: "Sign-ins queue up", Expression: "{:authd.hash.waiting.min({$CHATLAB.PERIOD})}>{$AUTH.WAITING.MAX}", Severity: Warning, Scope: "performance", After: []string{down}},
+			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}, logTriggers),
 		Macros: common(slices.Concat(d.macros("9081", "512M"), loggerMacros(l, "9091"), []Macro{
@@ -81,6 +82,7 @@ func chat() Template {
 			{Name: "Nobody can talk", Expression: "{:chatlab.chat.roundtrip.nodata({$CHAT.ROUNDTRIP.NODATA})}=1", Severity: High, Scope: "availability", After: []string{down},
 				Description: "The server says that it is up, but no line comes back. The item's error says why."},
 			{Name: "Readers are too slow", Expression: "{:chatd.slow.min({$CHATLAB.PERIOD})}>{$CHAT.SLOW.MAX}", Severity: Warning, Scope: "performance", After: []string{down}},
+			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}, logTriggers),
 		Macros: common(slices.Concat(d.macros("9082", "1G"), loggerMacros(l, "9092"), []Macro{
@@ -129,6 +131,7 @@ func log() Template {
 			{Name: "Strangers connect", Expression: "{:logd.refused.min({$CHATLAB.PERIOD})}>{$LOG.REFUSED.MAX}", Severity: Warning, Scope: "security", After: []string{down}},
 			{Name: ends, Expression: "{:chatlab.cert.days.last()}<{$LOG.CERT.MIN}", Severity: High, Scope: "notice", After: []string{down}},
 			{Name: "A certificate ends soon", Expression: "{:chatlab.cert.days.last()}<{$LOG.CERT.WARN}", Severity: Warning, Scope: "notice", After: []string{ends}},
+			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}),
 		Macros: common(slices.Concat(d.macros("9083", "512M"), []Macro{

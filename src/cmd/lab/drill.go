@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,11 +14,12 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/check"
 	"chatlab/src/lab/drill"
+	"chatlab/src/lab/watch"
 )
 
 func drillCommand(o *options) *cobra.Command {
 	opt := drill.Options{}
-	var list bool
+	var list, alarms bool
 	cmd := &cobra.Command{
 		Use:   "drill [NAME...]",
 		Short: "Break the lab on purpose, under load, heal it, and give a verdict",
@@ -34,7 +36,7 @@ func drillCommand(o *options) *cobra.Command {
 			if list {
 				return listDrills(o.env.Stdout)
 			}
-			return runDrills(cmd.Context(), o, drills, opt)
+			return runDrills(cmd.Context(), o, drills, opt, alarms)
 		},
 	}
 	flags := cmd.Flags()
@@ -43,6 +45,7 @@ func drillCommand(o *options) *cobra.Command {
 	flags.IntVar(&opt.Rate, "rate", 800, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
 	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
+	flags.BoolVar(&alarms, "alarms", false, "the lab's Zabbix server must raise the right problems, no others, and find them over")
 	flags.BoolVar(&list, "list", false, "only name the drills")
 	return cmd
 }
@@ -57,7 +60,7 @@ func listDrills(out io.Writer) error {
 }
 
 // runDrills makes sure that the lab is well, then runs one drill after the other.
-func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.Options) error {
+func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.Options, alarms bool) error {
 	if opt.For <= 0 || opt.Users < 2 || opt.Rate < opt.Users {
 		return errs.E(errs.Usage, "--for must be more than 0, --users 2 or more, --rate at least --users")
 	}
@@ -71,6 +74,12 @@ func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.
 	}
 	if err := wellBefore(ctx, l); err != nil {
 		return err
+	}
+	if alarms {
+		opt.Alarms = &zabbixAlarms{l}
+		if _, err := opt.Alarms.Firing(ctx); err != nil {
+			return err
+		}
 	}
 	if !o.json {
 		opt.Progress = func(line string) { fmt.Fprintf(o.env.Stdout, "  … %s\n", line) }
@@ -99,6 +108,23 @@ func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.
 		}
 	}
 	return o.drillVerdict(reports, failed, skipped)
+}
+
+// zabbixAlarms asks the lab's Zabbix server, in a session of its own each time:
+// a server that was cut off meanwhile has forgotten nothing.
+type zabbixAlarms struct{ lab *lab.Lab }
+
+// Firing implements [drill.Alarms].
+func (z *zabbixAlarms) Firing(ctx context.Context) ([]watch.Problem, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DialContext: z.lab.Target.Dial, DisableKeepAlives: true}}
+	session, err := watch.Open(ctx, z.lab, client)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = session.Close(context.WithoutCancel(ctx)) }()
+	return watch.Firing(ctx, session)
 }
 
 func (o *options) progressOut() io.Writer {

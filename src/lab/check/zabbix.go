@@ -11,17 +11,17 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/watch"
 	"chatlab/src/zabbix"
 	"chatlab/src/zabbix/api"
 )
 
 // zabbixChecks proves that a Zabbix server watches the lab and finds it well.
 func zabbixChecks(j *Journey) []Check {
-	servers := j.lab.Inventory.Members(inventory.ZabbixServer)
-	if len(servers) == 0 {
+	if len(j.lab.Inventory.Members(inventory.ZabbixServer)) == 0 {
 		return nil
 	}
-	view := sync.OnceValues(func() (*watch, error) { return j.watched(servers[0]) })
+	view := sync.OnceValues(j.watched)
 	checks := []Check{
 		{Name: "zabbix.password", Text: "the default account has not its default password", Run: defaultPassword},
 		{Name: "zabbix.problems", Text: "no trigger fires on a healthy lab", Run: func(_ context.Context, e *Env) error {
@@ -144,11 +144,14 @@ func triggersThere(e *Env, h watchedHost, seen *seenHost) {
 }
 
 func defaultPassword(ctx context.Context, e *Env) error {
-	n := e.lab.Inventory.Members(inventory.ZabbixServer)[0]
-	_, err := api.SignIn(ctx, e.http, zabbixURL(n), "Admin", "zabbix")
+	base, err := watch.URL(e.lab.Inventory)
+	if err != nil {
+		return err
+	}
+	_, err = api.SignIn(ctx, e.http, base, watch.Account, "zabbix")
 	if err != nil && !errs.Is(err, errs.WrongCredentials) {
 		return err
 	}
-	e.True(err != nil, "Admin with the password zabbix refused", "it is let in")
+	e.True(err != nil, watch.Account+" with the password zabbix refused", "it is let in")
 	return nil
 }

@@ -34,7 +34,7 @@ func TestEachMachineIsTwoHostsOfZabbix(t *testing.T) {
 }
 
 // answered is a host as the API describes it, changed.
-func answered(t *testing.T, change func(map[string]any)) *watch {
+func answered(t *testing.T, change func(map[string]any)) *watched {
 	t.Helper()
 	host := map[string]any{
 		"host": "auth", "interfaces": []any{map[string]any{"ip": "192.0.2.1", "port": "10050", "available": "1", "error": ""}},
@@ -51,7 +51,7 @@ func answered(t *testing.T, change func(map[string]any)) *watch {
 	if err := json.Unmarshal(text, &h); err != nil {
 		t.Fatal(err)
 	}
-	return &watch{hosts: map[string]*seenHost{h.Name: &h}}
+	return &watched{hosts: map[string]*seenHost{h.Name: &h}}
 }
 
 func first(host map[string]any, list string) map[string]any {

@@ -2,13 +2,11 @@ package check
 
 import (
 	"context"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"chatlab/src/errs"
-	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/watch"
 	"chatlab/src/zabbix/api"
 )
 
@@ -19,8 +17,8 @@ const (
 	watchPoll  = 2 * time.Second
 )
 
-// watch is what the server knows of the lab.
-type watch struct {
+// watched is what the server knows of the lab.
+type watched struct {
 	hosts map[string]*seenHost
 	at    time.Time
 }
@@ -43,21 +41,10 @@ type seenItem struct {
 	Type      string
 }
 
-// zabbixURL is where the web interface of a node answers.
-func zabbixURL(n inventory.Node) string { return "http://" + n.Public.String() + ":8080" }
-
-func (j *Journey) watched(n inventory.Node) (*watch, error) {
+func (j *Journey) watched() (*watched, error) {
 	ctx, cancel := context.WithTimeout(j.ctx, watchLimit)
 	defer cancel()
-	path, err := j.lab.Target.Secret("zabbix.password")
-	if err != nil {
-		return nil, err
-	}
-	password, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c, err := api.SignIn(ctx, j.http, zabbixURL(n), "Admin", strings.TrimSpace(string(password)))
+	c, err := watch.Open(ctx, j.lab, j.http)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +72,7 @@ func (j *Journey) watched(n inventory.Node) (*watch, error) {
 }
 
 // observe asks for all hosts.
-func observe(ctx context.Context, c *api.Client) (*watch, error) {
+func observe(ctx context.Context, c *api.Client) (*watched, error) {
 	item := []string{"itemid", "key_", "state", "error", "lastclock", "type"}
 	var hosts []*seenHost
 	err := c.Call(ctx, "host.get", map[string]any{
@@ -95,7 +82,7 @@ func observe(ctx context.Context, c *api.Client) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{hosts: map[string]*seenHost{}, at: time.Now()}
+	w := &watched{hosts: map[string]*seenHost{}, at: time.Now()}
 	for _, h := range hosts {
 		w.hosts[h.Name] = h
 	}
@@ -104,7 +91,7 @@ func observe(ctx context.Context, c *api.Client) (*watch, error) {
 
 // lacking lists the items that have no value yet, of hosts that are known; nil
 // when every one has, every host is available and nothing fires.
-func (w *watch) lacking(hosts []watchedHost) []seenItem {
+func (w *watched) lacking(hosts []watchedHost) []seenItem {
 	out := []seenItem{}
 	settled := len(w.firing()) == 0
 	for _, h := range hosts {
@@ -148,7 +135,7 @@ func hurry(ctx context.Context, c *api.Client, items []seenItem) error {
 }
 
 // firing lists what fires, as HOST: TRIGGER.
-func (w *watch) firing() []string {
+func (w *watched) firing() []string {
 	var out []string
 	for _, h := range w.hosts {
 		for _, t := range h.Triggers {

@@ -33,6 +33,7 @@ type Options struct {
 	Recovery time.Duration // longest time from a heal to a served user
 	State    string        // folder for the journal
 	Progress func(line string)
+	Alarms   Alarms // nil: nobody watches
 }
 
 // Drill is one way to break a lab.
@@ -45,6 +46,7 @@ type Drill struct {
 	cables bool     // it cuts cables: lab.Networked
 	power  bool     // it cuts the power: lab.Powered
 	act    func(ctx context.Context, r *run) error
+	alarms func(*lab.Lab) expected // nil: it must raise none
 }
 
 // Skipped tells why a lab cannot do a drill, or "".
@@ -80,18 +82,18 @@ func (d Drill) Skipped(l *lab.Lab) string {
 func Catalogue() []Drill {
 	drills := []Drill{
 		kills("kill-logger", "kill -9 of both loggers, every second", authLogger, chatLogger),
-		kills("kill-logd", "kill -9 of logd, every second", inventory.Logd),
-		kills("kill-authd", "kill -9 of authd, every second", inventory.Authd),
-		kills("kill-chatd", "kill -9 of chatd, every second", inventory.Chatd),
-		outage("stop-mongodb", "the log database is away", inventory.MongoDB),
-		outage("stop-mariadb", "the user database is away", inventory.MariaDB),
+		kills("kill-logd", "kill -9 of logd, every second", inventory.Logd).raising(inventory.Logd, "logd was started again"),
+		kills("kill-authd", "kill -9 of authd, every second", inventory.Authd).raising(inventory.Authd, "authd was started again"),
+		kills("kill-chatd", "kill -9 of chatd, every second", inventory.Chatd).raising(inventory.Chatd, "chatd was started again"),
+		outage("stop-mongodb", "the log database is away", inventory.MongoDB, raises(inventory.Logd, "MongoDB is down")),
+		outage("stop-mariadb", "the user database is away", inventory.MariaDB, raises(inventory.Authd, "MariaDB is down")),
 		{Name: "freeze", About: "each daemon in turn stops answering (SIGSTOP)", act: freezeAll},
 		{Name: "disk-full", About: "the spools are full: logd is away and they hold little", tunes: true, act: diskFull},
 		{Name: "slow-reader", About: "clients that stop reading", act: slowReaders},
 		{Name: "flood", About: "clients far beyond their rate", act: flood},
 		{Name: "torn-spool", About: "half a record and garbage at the end of a spool, a damaged record in its middle", tunes: true, act: tornSpool},
 		{Name: "rotate-keys", About: "a new token key first, the old one removed later", act: rotateKeys},
-		{Name: "partition", About: "each node in turn is cut from the private network", cables: true, act: partition},
+		{Name: "partition", About: "each node in turn is cut from the private network", cables: true, act: partition, alarms: silence},
 		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff},
 		{Name: "restart-all", About: "every service is restarted, one after the other", act: restartAll},

@@ -25,9 +25,15 @@ func kills(name, about string, services ...string) Drill {
 	}}
 }
 
+// raising is the drill with the problem that it must raise.
+func (d Drill) raising(service, trigger string) Drill {
+	d.alarms = raises(service, trigger)
+	return d
+}
+
 // outage is a drill that stops a database for all the time, on every node.
-func outage(name, about, service string) Drill {
-	return Drill{Name: name, About: about, needs: []string{service}, act: func(ctx context.Context, r *run) error {
+func outage(name, about, service string, alarms func(*lab.Lab) expected) Drill {
+	return Drill{Name: name, About: about, needs: []string{service}, alarms: alarms, act: func(ctx context.Context, r *run) error {
 		for _, p := range r.places(service) {
 			if err := r.strike(ctx, r.on(p.node, p.service, lab.Stop, lab.Start, remaining(ctx))); err != nil {
 				return err

@@ -23,7 +23,9 @@ type Report struct {
 	Settled  time.Duration     `json:"settled_ns"`         // from the end of the load to the last event stored
 	Took     time.Duration     `json:"took_ns"`
 	Memory   map[string]Memory `json:"memory"`
-	Broken   []string          `json:"broken,omitempty"` // expectations that did not hold
+	Alarms   []Raised          `json:"alarms,omitempty"`     // with --alarms
+	Cleared  time.Duration     `json:"cleared_ns,omitempty"` // from the last event stored to no alarm
+	Broken   []string          `json:"broken,omitempty"`     // expectations that did not hold
 	Error    string            `json:"error,omitempty"`
 	recovery time.Duration
 	began    time.Time
@@ -87,6 +89,12 @@ func (r *Report) Print(w io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
 		m := r.Memory[name]
 		fmt.Fprintf(w, "  memory   %-16s %4d MiB before, %4d peak, %4d after\n", name, m.Before>>20, m.Peak>>20, m.After>>20)
+	}
+	for _, p := range r.Alarms {
+		fmt.Fprintf(w, "  alarm    after %s: %s\n", round(p.After), p.Problem)
+	}
+	if r.Alarms != nil {
+		fmt.Fprintf(w, "  alarms   %d, all over %s after the last event was stored\n", len(r.Alarms), round(r.Cleared))
 	}
 	if a.LostName != "" {
 		fmt.Fprintf(w, "  lost     first: %s\n", a.LostName)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"chatlab/src/errs"
@@ -50,6 +51,11 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
 		report: newReport(d.Name, opt),
 	}
+	if opt.Alarms != nil {
+		if err := calm(ctx, opt.Alarms); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -76,6 +82,7 @@ func (r *run) prepare(ctx context.Context) error {
 func (r *run) perform(ctx context.Context, d Drill) error {
 	memory := watchMemory(r.lab, r.ops, r.report)
 	defer memory.stop()
+	alarmed := r.watchAlarms(ctx, d)
 	load := r.crew.work(ctx)
 	faults, cancel := context.WithTimeout(ctx, r.opt.For)
 	err := d.act(faults, r)
@@ -85,7 +92,32 @@ func (r *run) perform(ctx context.Context, d Drill) error {
 	}
 	load.stop() // also when the drill could not go on: its account still counts
 	after := context.WithoutCancel(ctx)
-	return errors.Join(err, r.settle(after), r.check(after))
+	err = errors.Join(err, r.settle(after))
+	alarmed(ctx)
+	return errors.Join(err, r.check(after))
+}
+
+// watchAlarms watches the alarms from now on; what it returns waits for their
+// end, unless the drill is interrupted.
+func (r *run) watchAlarms(ctx context.Context, d Drill) (end func(context.Context)) {
+	if r.opt.Alarms == nil {
+		return func(context.Context) {}
+	}
+	var want expected
+	if d.alarms != nil {
+		want = d.alarms(r.lab)
+	}
+	want.may = append(want.may, restarts(r.lab)...)
+	v := newVigil(r.opt.Alarms, want, usual)
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var kept sync.WaitGroup
+	kept.Go(func() { v.keep(keeping) })
+	return func(ctx context.Context) {
+		defer kept.Wait()
+		defer cancel()
+		r.say("waiting for Zabbix to find the lab well")
+		v.end(ctx, r.report)
+	}
 }
 
 func (r *run) check(ctx context.Context) error {

@@ -1,0 +1,202 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/watch"
+)
+
+// Alarms tells what fires: the lab's Zabbix server does.
+type Alarms interface {
+	Firing(ctx context.Context) ([]watch.Problem, error)
+}
+
+// How often the server is asked, how long it has to raise what a fault must
+// raise after the heal at the latest, and to find that it is over.
+type patience struct{ poll, raise, clear time.Duration }
+
+var usual = patience{poll: 2 * time.Second, raise: 2 * time.Minute, clear: 10 * time.Minute}
+
+// expected are the problems that a drill must raise, and those that it may.
+type expected struct {
+	must []watch.Problem
+	may  []watch.Problem
+}
+
+// Raised is what came of one problem.
+type Raised struct {
+	Problem string        `json:"problem"`
+	After   time.Duration `json:"after_ns"` // from the drill's begin
+	Must    bool          `json:"expected"`
+}
+
+// vigil watches the alarms of one drill.
+type vigil struct {
+	alarms Alarms
+	want   expected
+	wait   patience
+	began  time.Time
+
+	mu     sync.Mutex
+	raised map[watch.Problem]time.Duration
+	fault  error // the server could not be asked, the last time
+	now    []watch.Problem
+}
+
+// calm fails with code usage, before a drill, when something fires already.
+func calm(ctx context.Context, alarms Alarms) error {
+	firing, err := alarms.Firing(ctx)
+	if err != nil {
+		return err
+	}
+	if len(firing) > 0 {
+		return errs.E(errs.Usage, "the lab is not well before the drill: Zabbix has %s", names(firing)).
+			WithFix("wait until it is over, or see to it")
+	}
+	return nil
+}
+
+func newVigil(alarms Alarms, want expected, wait patience) *vigil {
+	return &vigil{alarms: alarms, want: want, wait: wait, began: time.Now(), raised: map[watch.Problem]time.Duration{}}
+}
+
+// keep asks until ctx ends.
+func (v *vigil) keep(ctx context.Context) {
+	tick := time.NewTicker(v.wait.poll)
+	defer tick.Stop()
+	for {
+		v.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (v *vigil) look(ctx context.Context) {
+	firing, err := v.alarms.Firing(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.fault = err; err != nil {
+		return
+	}
+	v.now = firing
+	for _, p := range firing {
+		if _, known := v.raised[p]; !known {
+			v.raised[p] = time.Since(v.began)
+		}
+	}
+}
+
+// until waits for a condition, and tells whether it came to hold.
+func (v *vigil) until(ctx context.Context, limit time.Duration, holds func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(v.wait.poll)
+	defer tick.Stop()
+	for {
+		v.mu.Lock()
+		ok := v.fault == nil && holds()
+		v.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+// lacking are the expected problems that were not raised.
+func (v *vigil) lacking() []watch.Problem {
+	return slices.DeleteFunc(slices.Clone(v.want.must), func(p watch.Problem) bool {
+		_, ok := v.raised[p]
+		return ok
+	})
+}
+
+// end waits, after the heal, until what must be raised has been and nothing
+// fires any more, and puts it all in the report. The keeping still goes on.
+func (v *vigil) end(ctx context.Context, r *Report) {
+	v.until(ctx, v.wait.raise, func() bool { return len(v.lacking()) == 0 })
+	healed := time.Now()
+	calm := v.until(ctx, v.wait.clear, func() bool { return len(v.now) == 0 })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	broken := func(format string, args ...any) { r.Broken = append(r.Broken, fmt.Sprintf(format, args...)) }
+	if v.fault != nil {
+		broken("Zabbix cannot be asked: %v", v.fault)
+	}
+	if lacking := v.lacking(); len(lacking) > 0 {
+		broken("Zabbix did not raise %s", names(lacking))
+	}
+	if !calm {
+		broken("Zabbix has after %s still %s", round(time.Since(healed)), names(v.now))
+	}
+	r.Alarms, r.Cleared = []Raised{}, time.Since(healed)
+	for p, after := range v.raised {
+		must := slices.Contains(v.want.must, p)
+		r.Alarms = append(r.Alarms, Raised{p.String(), after, must})
+		if !must && !slices.Contains(v.want.may, p) {
+			broken("Zabbix raised %s, which is not this fault's", p)
+		}
+	}
+	slices.SortFunc(r.Alarms, func(a, b Raised) int { return int(a.After - b.After) })
+}
+
+func names(list []watch.Problem) string {
+	out := make([]string, 0, len(list))
+	for _, p := range list {
+		out = append(out, fmt.Sprintf("%q", p))
+	}
+	return strings.Join(out, ", ")
+}
+
+// serving is the host of Zabbix that stands for what a node serves.
+func serving(n inventory.Node) string { return n.Name + " services" }
+
+// raises says the same trigger of every node that carries a service.
+func raises(service, trigger string) func(*lab.Lab) expected {
+	return func(l *lab.Lab) (out expected) {
+		for _, n := range l.Inventory.Members(service) {
+			out.must = append(out.must, watch.Problem{Host: serving(n), Trigger: trigger})
+		}
+		return out
+	}
+}
+
+// restarts are told of every daemon that a drill starts again: no alarm of a
+// wrong kind.
+func restarts(l *lab.Lab) (out []watch.Problem) {
+	for _, service := range []string{inventory.Authd, inventory.Chatd, inventory.Logd} {
+		out = append(out, raises(service, service+" was started again")(l).must...)
+	}
+	return out
+}
+
+// silence is what cutting each node from the private network raises. From the
+// node of the Zabbix server, when its own turn comes, all others are silent.
+func silence(l *lab.Lab) (out expected) {
+	for _, n := range l.Inventory.Nodes {
+		if slices.Contains(l.Inventory.Members(inventory.ZabbixServer), n) {
+			for _, late := range []string{"Events are late", "Events pile up"} {
+				out.may = append(out.may, watch.Problem{Host: serving(n), Trigger: late})
+			}
+			continue
+		}
+		out.must = append(out.must, watch.Problem{Host: n.Name, Trigger: "The agent does not answer"},
+			watch.Problem{Host: serving(n), Trigger: "healthd does not answer"})
+	}
+	return out
+}

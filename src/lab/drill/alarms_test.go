@@ -1,0 +1,99 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/watch"
+)
+
+// script is a server that finds one thing after the other; the last for good.
+type script struct {
+	mu    sync.Mutex
+	steps [][]watch.Problem
+	fault error
+}
+
+func (s *script) Firing(context.Context) ([]watch.Problem, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return nil, s.fault
+	}
+	now := s.steps[0]
+	if len(s.steps) > 1 {
+		s.steps = s.steps[1:]
+	}
+	return now, nil
+}
+
+var (
+	down  = watch.Problem{Host: "auth services", Trigger: "MariaDB is down"}
+	other = watch.Problem{Host: "chat services", Trigger: "Chat is slow"}
+	again = watch.Problem{Host: "auth services", Trigger: "authd was started again"}
+)
+
+func TestTheAlarmsOfADrillAreJudged(t *testing.T) {
+	is := func(p ...watch.Problem) []watch.Problem { return p }
+	for name, tt := range map[string]struct {
+		alarms *script
+		broken string
+	}{
+		"right":             {&script{steps: [][]watch.Problem{is(), is(down), is(down, again), is()}}, ""},
+		"none":              {&script{steps: [][]watch.Problem{is()}}, `did not raise "auth services: MariaDB is down"`},
+		"another too":       {&script{steps: [][]watch.Problem{is(down), is(down, other), is()}}, "raised chat services: Chat is slow, which is not this fault's"},
+		"never over":        {&script{steps: [][]watch.Problem{is(down)}}, `still "auth services: MariaDB is down"`},
+		"cannot be reached": {&script{fault: errors.New("refused")}, "cannot be asked: refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVigil(tt.alarms, expected{must: is(down), may: is(again)}, patience{time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond})
+			ctx, cancel := context.WithCancel(t.Context())
+			var kept sync.WaitGroup
+			kept.Go(func() { v.keep(ctx) })
+			r := report(func(*Report) {})
+			v.end(t.Context(), r)
+			cancel()
+			kept.Wait()
+			if got := strings.Join(r.Broken, "; "); (got == "") != (tt.broken == "") || !strings.Contains(got, tt.broken) {
+				t.Errorf("%q", got)
+			}
+			if name == "right" && (len(r.Alarms) != 2 || !r.Alarms[0].Must || r.Alarms[1].Must) {
+				t.Errorf("%+v", r.Alarms)
+			}
+		})
+	}
+}
+
+func TestADrillDoesNotBeginWhileSomethingFires(t *testing.T) {
+	err := calm(t.Context(), &script{steps: [][]watch.Problem{{down}}})
+	if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), down.String()) {
+		t.Error(err)
+	}
+	if err := calm(t.Context(), &script{steps: [][]watch.Problem{{}}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatADrillRaisesFollowsFromTheInventory(t *testing.T) {
+	inv := localInventory(t)
+	l := &lab.Lab{Inventory: inv, Target: &recorder{}}
+	for _, d := range Catalogue() {
+		if d.alarms == nil {
+			continue
+		}
+		for _, p := range d.alarms(l).must {
+			if _, ok := inv.Node(strings.TrimSuffix(p.Host, " services")); !ok {
+				t.Errorf("%s: no such host: %s", d.Name, p)
+			}
+		}
+	}
+	if got := raises("chatd", "x")(l).must; len(got) != 1 || got[0] != (watch.Problem{Host: "chat services", Trigger: "x"}) {
+		t.Errorf("%v", got)
+	}
+}

@@ -1,0 +1,78 @@
+// Package watch asks the Zabbix server that watches a lab.
+package watch
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+	"chatlab/src/zabbix/api"
+)
+
+// webPort is where the web interface listens, on the public address.
+const webPort = "8080"
+
+// Account is who the playbook gives the generated password.
+const Account = "Admin"
+
+// URL returns where the web interface answers. Fails with code usage when the
+// inventory has no Zabbix server.
+func URL(inv *inventory.Inventory) (string, error) {
+	servers := inv.Members(inventory.ZabbixServer)
+	if len(servers) == 0 {
+		return "", errs.E(errs.Usage, "nothing watches this lab: its inventory names no zabbix_server").
+			WithFix("add `zabbix_server: {hosts: {NAME: {}}}` to the inventory and run site.yml")
+	}
+	return "http://" + servers[0].Public.String() + ":" + webPort, nil
+}
+
+// Open signs in with the deployment's password. Fails with code usage when the
+// lab has no Zabbix server, and as [api.SignIn] does.
+func Open(ctx context.Context, l *lab.Lab, client *http.Client) (*api.Client, error) {
+	base, err := URL(l.Inventory)
+	if err != nil {
+		return nil, err
+	}
+	path, err := l.Target.Secret("zabbix.password")
+	if err != nil {
+		return nil, err
+	}
+	password, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "Zabbix's password: %w", err).WithFix("run site.yml, which makes it")
+	}
+	return api.SignIn(ctx, client, base, Account, strings.TrimSpace(string(password)))
+}
+
+// Problem is a trigger that fires.
+type Problem struct{ Host, Trigger string }
+
+func (p Problem) String() string { return p.Host + ": " + p.Trigger }
+
+// Firing returns what fires and does not only follow from what else fires.
+func Firing(ctx context.Context, c *api.Client) ([]Problem, error) {
+	var list []struct {
+		Description string
+		Hosts       []struct{ Host string }
+	}
+	err := c.Call(ctx, "trigger.get", map[string]any{
+		"filter": map[string]any{"value": 1}, "monitored": 1, "skipDependent": 1, "expandDescription": 1,
+		"output": []string{"description"}, "selectHosts": []string{"host"},
+	}, &list)
+	if err != nil {
+		return nil, err
+	}
+	var out []Problem
+	for _, t := range list {
+		for _, h := range t.Hosts {
+			out = append(out, Problem{h.Host, t.Description})
+		}
+	}
+	slices.SortFunc(out, func(a, b Problem) int { return strings.Compare(a.String(), b.String()) })
+	return out, nil
+}
