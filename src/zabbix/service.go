@@ -11,7 +11,7 @@ func common(more ...Macro) []Macro {
 		{"{$CHATLAB.NODATA}", "2m", "Time without an answer of healthd before an alarm"},
 		{"{$CHATLAB.DB.PERIOD}", "20s", "Time for which a database must be down"},
 		{"{$CHATLAB.UP.PERIOD}", "40s", "Time for which a service must be down: longer than its database"},
-		{"{$CHATLAB.RESTART.PERIOD}", "2m", "Time for which a restart is told"},
+		{"{$CHATLAB.RESTART.PERIOD}", "3m", "Time for which a restart is told"},
 		{"{$CHATLAB.PERIOD}", "5m", "Time for which a value must be bad"},
 	}, more...)
 }
@@ -80,16 +80,16 @@ func (d daemon) process() []Item {
 		d.value("memory", "process.memory", "process_resident_memory_bytes", "B"),
 		d.value("open files", "process.files", "process_open_fds", ""),
 		d.value("goroutines", "process.goroutines", "go_goroutines", ""),
-		d.value("started", "process.started", "process_start_time_seconds", "unixtime", unchanged),
+		d.value("started", "process.started", "process_start_time_seconds", "unixtime"),
 	}
 }
 
 // restartTrigger tells for a while that the process is another: a killed daemon
 // is started again sooner than anybody finds it down.
 func (d daemon) restartTrigger(after string) Trigger {
-	started := "{:" + d.name + ".process.started"
+	started := "{:" + d.name + ".process.started."
 	return Trigger{Name: d.title + " was started again", Severity: Warning, Scope: "notice", After: []string{after},
-		Expression:  started + ".change()}>0 and " + started + ".nodata({$CHATLAB.RESTART.PERIOD})}=0",
+		Expression:  started + "max({$CHATLAB.RESTART.PERIOD})}>" + started + "min({$CHATLAB.RESTART.PERIOD})}",
 		Description: "Its process died, or somebody restarted it: see its log."}
 }
 
