@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,7 +162,9 @@ func wellBefore(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	defer done()
-	if r := check.FirstFailure(ctx, stop, journey, check.Catalogue(journey)); r != nil {
+	// What Zabbix thinks is a matter of --alarms, and lags behind.
+	checks := slices.DeleteFunc(check.Catalogue(journey), func(c check.Check) bool { return strings.HasPrefix(c.Name, "zabbix.") })
+	if r := check.FirstFailure(ctx, stop, journey, checks); r != nil {
 		return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
 			WithFix("`lab check %s`", r.Name)
 	}
