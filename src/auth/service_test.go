@@ -1,3 +1,5 @@
+//go:build !fuzz
+
 package auth_test
 
 import (
