@@ -13,6 +13,7 @@ import (
 const (
 	lossPercent  = 10
 	longestCut   = 10 * time.Second
+	longestGrace = 30 * time.Second
 	longestDark  = 3 * time.Second // that a machine stays off: the boot comes on top
 	powerOnLimit = time.Minute
 	patient      = 4 * time.Second // granted after packets were lost, or a boot, whose services start at once
@@ -42,9 +43,12 @@ func (u undo) repair(ctx context.Context, host lab.Host) error {
 // partition cuts each node in turn from the private network.
 func partition(ctx context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
-	hold := min(longestCut, remaining(ctx)/time.Duration(len(nodes)))
+	hold := remaining(ctx) / time.Duration(len(nodes))
+	if r.opt.Alarms == nil { // an alarm takes longer
+		hold = min(longestCut, hold)
+	}
 	for _, n := range nodes {
-		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: hold,
+		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
 			undos: []undo{{Node: n.Name, Join: true}},
 			make: func(ctx context.Context) error {
 				return r.cable(n.Name, func(c lab.Networked) error { return c.Cut(ctx) })
