@@ -55,5 +55,32 @@ class MachineFaults(unittest.TestCase):
         self.check("cannot be reached by SSH", result={"unreachable": True, "msg": "Connection timed out"})
 
 
+class ZabbixHosts(unittest.TestCase):
+    """Who a Zabbix server watches."""
+
+    hostvars = {
+        "auth": {"private_address": "198.51.100.14", "healthd_port": 10060, "authd_ops_port": 9081, "authd_logger_ops_port": 9091},
+        "db": {"private_address": "198.51.100.15", "healthd_port": 10060},
+    }
+    groups = {"all": ["db", "auth"], "authd": ["auth"], "healthd": ["auth", "db"]}
+
+    def test_a_machine_and_what_it_serves(self):
+        """Two hosts where something is served, one where nothing is."""
+        got = chatlab.zabbix_hosts(self.hostvars, self.groups)
+        self.assertEqual([(h["name"], h["address"], h["port"], h["templates"], h["tls"]) for h in got], [
+            ("auth", "198.51.100.14", 10050, ["Chatlab node"], True),
+            ("auth services", "198.51.100.14", 10060, ["Chatlab auth"], False),
+            ("db", "198.51.100.15", 10050, ["Chatlab node"], True),
+        ])
+        self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091"})
+
+    def test_macros_go_where_they_belong(self):
+        """Those of the node to its host, the others to the services."""
+        got = chatlab.zabbix_hosts(self.hostvars, self.groups, macros={"{$NODE.DELAY}": "10s", "{$CHATLAB.NODATA}": "40s"})
+        self.assertEqual(got[0]["macros"], {"{$NODE.DELAY}": "10s"})
+        self.assertEqual(got[1]["macros"]["{$CHATLAB.NODATA}"], "40s")
+        self.assertNotIn("{$NODE.DELAY}", got[1]["macros"])
+
+
 if __name__ == "__main__":
     unittest.main()
