@@ -20,7 +20,6 @@ const (
 // watched is what the server knows of the lab.
 type watched struct {
 	hosts map[string]*seenHost
-	at    time.Time
 }
 
 type seenHost struct {
@@ -82,7 +81,7 @@ func observe(ctx context.Context, c *api.Client) (*watched, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{hosts: map[string]*seenHost{}, at: time.Now()}
+	w := &watched{hosts: map[string]*seenHost{}}
 	for _, h := range hosts {
 		w.hosts[h.Name] = h
 	}

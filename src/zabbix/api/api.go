@@ -30,6 +30,24 @@ type Client struct {
 // SignIn opens a session at base, http://host:port. Fails with code wrong_credentials
 // when the account is refused, and with unavailable when the API does not answer.
 func SignIn(ctx context.Context, client *http.Client, base, user, password string) (*Client, error) {
+	c, err := Resume(ctx, client, base, "")
+	if err != nil {
+		return nil, err
+	}
+	name := "username"
+	if !c.atLeast(5, 4) {
+		name = "user"
+	}
+	err = c.Call(ctx, "user.login", map[string]string{name: user, "password": password}, &c.token)
+	if errs.Is(err, errs.Failed) {
+		return nil, errs.Wrap(err, errs.WrongCredentials, "Zabbix does not let %s in", user)
+	}
+	return c, err
+}
+
+// Resume takes a session that is open already, by its token. Fails with code
+// unavailable when the API does not answer.
+func Resume(ctx context.Context, client *http.Client, base, token string) (*Client, error) {
 	c := &Client{url: base + "/api_jsonrpc.php", http: client}
 	var version string
 	if err := c.Call(ctx, "apiinfo.version", []any{}, &version); err != nil {
@@ -39,15 +57,8 @@ func SignIn(ctx context.Context, client *http.Client, base, user, password strin
 	minor, _, _ := strings.Cut(rest, ".")
 	c.major, _ = strconv.Atoi(major)
 	c.minor, _ = strconv.Atoi(minor)
-	name := "username"
-	if !c.atLeast(5, 4) {
-		name = "user"
-	}
-	err := c.Call(ctx, "user.login", map[string]string{name: user, "password": password}, &c.token)
-	if errs.Is(err, errs.Failed) {
-		return nil, errs.Wrap(err, errs.WrongCredentials, "Zabbix does not let %s in", user)
-	}
-	return c, err
+	c.token = token
+	return c, nil
 }
 
 // Close ends the session.

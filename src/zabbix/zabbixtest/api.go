@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,13 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatlab/src/zabbix/api"
 )
 
 // API is the JSON-RPC API of a server, which lives in Zabbix's PHP frontend.
 type API struct {
-	url     string
-	session string
-	php     *Process
+	client *api.Client
+	php    *Process
 }
 
 // webDir is where Debian's zabbix-frontend-php is.
@@ -49,13 +48,15 @@ func (s *Server) API(t testing.TB) *API {
 		t.Fatal(err)
 	}
 	edit(t, filepath.Join(web, "include/classes/core/CConfigFile.php"), "/etc/zabbix/zabbix.conf.php", config)
-	a := &API{session: s.newSession(t)}
+	a, session := &API{}, s.newSession(t)
 	addr := FreeAddr(t)
-	a.url = "http://" + addr + "/api_jsonrpc.php"
 	a.php = start(t, addr, exec.Command(php, "-d", "mysqli.default_socket="+s.DB.Socket, "-d", "memory_limit=512M",
 		"-d", "max_execution_time=300", "-d", "display_errors=stderr", "-d", "post_max_size=16M", "-S", addr, "-t", web))
-	a.php.wait(t, "the API does not answer", func(ctx context.Context) error {
-		return a.try(ctx, "hostgroup.get", map[string]any{"limit": 1}, nil)
+	a.php.wait(t, "the API does not answer", func(ctx context.Context) (err error) {
+		if a.client, err = api.Resume(ctx, http.DefaultClient, "http://"+addr, session); err != nil {
+			return err
+		}
+		return a.client.Call(ctx, "hostgroup.get", map[string]any{"limit": 1}, nil)
 	})
 	return a
 }
@@ -87,44 +88,9 @@ func (a *API) Call(t testing.TB, method string, params, result any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	if err := a.try(ctx, method, params, result); err != nil {
+	if err := a.client.Call(ctx, method, params, result); err != nil {
 		t.Fatalf("%s: %v\n%s", method, err, tail(a.php.Log()))
 	}
 }
 
 func tail(s string) string { return s[max(0, len(s)-2000):] }
-
-func (a *API) try(ctx context.Context, method string, params, result any) error {
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "method": method, "params": params, "auth": a.session, "id": 1})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json-rpc")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	var answer struct {
-		Result json.RawMessage
-		Error  *struct{ Message, Data string }
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return fmt.Errorf("%w in %.500s", err, text)
-	}
-	if answer.Error != nil {
-		return fmt.Errorf("%s %s", answer.Error.Message, answer.Error.Data)
-	}
-	if result == nil {
-		return nil
-	}
-	return json.Unmarshal(answer.Result, result)
-}
