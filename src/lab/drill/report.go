@@ -85,7 +85,7 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  events   sent %d  acknowledged %d  refused %s  unknown %d  stored %d\n", a.Sent, a.Acked, refusals(a), a.Unknown, a.Stored)
 	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d\n", a.Lost, a.Doubled, a.Ghosts)
 	fmt.Fprintf(w, "  readers  %d, each %d lines: missing %d, repeated %d, in another order %d\n", v.Readers, v.Lines, v.Missing, v.Repeats, v.Differ)
-	fmt.Fprintf(w, "  service  back at most %s after a heal (%s: %s), all stored %s after the load\n", round(r.Back), r.BackAt, r.BackWhy, round(r.Settled))
+	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load\n", round(r.Back), strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), round(r.Settled))
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
 		m := r.Memory[name]
 		fmt.Fprintf(w, "  memory   %-16s %4d MiB before, %4d peak, %4d after\n", name, m.Before>>20, m.Peak>>20, m.After>>20)
