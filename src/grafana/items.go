@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"chatlab/src/zabbix"
 )
@@ -17,8 +18,11 @@ const (
 	logT  = "Chatlab log"
 )
 
+// templates are made once: every item that is shown is looked up in them.
+var templates = sync.OnceValue(zabbix.Templates)
+
 func template(name string) zabbix.Template {
-	for _, t := range zabbix.Templates() {
+	for _, t := range templates() {
 		if t.Name == name {
 			return t
 		}
@@ -54,31 +58,19 @@ func period(of, macro string) string {
 // prototype stands in an item's name for what a discovery finds.
 var prototype = regexp.MustCompile(`\{#[A-Z]+\}`)
 
-// names are the names of a template's items and prototypes; in those of
-// prototypes something stands for what is found.
-func names(t zabbix.Template) []string {
-	var out []string
-	for _, i := range t.Items {
-		out = append(out, i.Name)
-	}
-	for _, r := range t.Rules {
-		for _, i := range r.Items {
-			out = append(out, prototype.ReplaceAllString(i.Name, "some"))
-		}
-	}
-	return out
-}
-
 // Items returns the items of a template whose names pass a filter, as
-// [Filter.Matches] has it; prototypes with something for what is found.
+// [Filter.Matches] has it; prototypes too, whose names then are "".
 func Items(t zabbix.Template, f Filter) []zabbix.Item {
 	var out []zabbix.Item
+	fits := f.matcher(nil)
 	add := func(items []zabbix.Item, discovered bool) {
 		for _, i := range items {
-			if f.Matches(prototype.ReplaceAllString(i.Name, "some"), nil) {
-				if discovered {
-					i.Name = ""
-				}
+			name := i.Name
+			if discovered {
+				name = prototype.ReplaceAllString(name, "some")
+				i.Name = ""
+			}
+			if fits(name) {
 				out = append(out, i)
 			}
 		}
@@ -93,7 +85,7 @@ func Items(t zabbix.Template, f Filter) []zabbix.Item {
 // must panics where no template has an item of that name: such a dashboard
 // would show nothing.
 func must(item string) string {
-	for _, t := range zabbix.Templates() {
+	for _, t := range templates() {
 		if len(Items(t, Filter{item})) > 0 {
 			return item
 		}

@@ -45,12 +45,18 @@ type Filter struct {
 // Matches tells whether a name passes, by the plugin's rules: all of it is the
 // filter, or some of it fits the expression. variables are put in before.
 func (f Filter) Matches(name string, variables map[string]string) bool {
+	return f.matcher(variables)(name)
+}
+
+// matcher is Matches for many names.
+func (f Filter) matcher(variables map[string]string) func(name string) bool {
 	text := f.With(variables)
-	if expression, ok := expressionIn(text); ok {
-		re, err := regexp.Compile(expression)
-		return err == nil && re.MatchString(name)
+	expression, ok := expressionIn(text)
+	if !ok {
+		return func(name string) bool { return name == text }
 	}
-	return name == text
+	re, err := regexp.Compile(expression)
+	return func(name string) bool { return err == nil && re.MatchString(name) }
 }
 
 // With puts variables in, as the plugin does: what was no expression becomes one

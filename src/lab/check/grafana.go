@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -108,9 +107,7 @@ func (e *Env) panels(ctx context.Context, d grafana.Dashboard) error {
 	if d, err = ask.deployed(ctx, d); err != nil {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, e.panelWait)
-	defer cancel()
-	empty, asked, err := e.emptyPanels(limit, ask, d)
+	empty, asked, err := e.emptyPanels(ctx, ask, d)
 	if err != nil {
 		return err
 	}
@@ -128,33 +125,37 @@ const (
 
 // emptyPanels asks until no query lacks anything, or the limit has passed; then
 // it says what lacks.
-func (e *Env) emptyPanels(limit context.Context, ask asker, d grafana.Dashboard) (empty []string, asked int, err error) {
+func (e *Env) emptyPanels(ctx context.Context, ask asker, d grafana.Dashboard) (empty []string, asked int, err error) {
+	limit := time.NewTimer(e.panelWait)
+	defer limit.Stop()
 	again := time.NewTicker(panelPoll)
 	defer again.Stop()
 	todo := questions(e.lab.Inventory, d)
 	asked = len(todo)
 	for {
-		var lacking []question
-		var why []string
-		for _, q := range todo {
-			lacks, err := ask.put(limit, q)
-			if err != nil && limit.Err() == nil {
-				return nil, asked, errs.Wrap(err, errs.CodeOf(err), "%s", q)
-			}
-			if lacks != "" {
-				lacking, why = append(lacking, q), append(why, q.String()+": "+lacks)
-			}
-		}
-		if todo = lacking; limit.Err() == nil {
-			empty = why
-		}
-		if len(todo) == 0 {
-			return nil, asked, nil
+		if todo, empty, err = lackingOf(ctx, ask, todo); err != nil || len(todo) == 0 {
+			return nil, asked, err
 		}
 		select {
 		case <-again.C:
-		case <-limit.Done():
-			return slices.Compact(empty), asked, nil
+		case <-limit.C:
+			return empty, asked, nil
+		case <-ctx.Done():
+			return empty, asked, nil
 		}
 	}
+}
+
+// lackingOf puts questions and returns those whose answers lack something, and what.
+func lackingOf(ctx context.Context, ask asker, list []question) (lacking []question, what []string, err error) {
+	for _, q := range list {
+		lacks, err := ask.put(ctx, q)
+		if err != nil {
+			return nil, nil, errs.Wrap(err, errs.CodeOf(err), "%s", q)
+		}
+		if lacks != "" {
+			lacking, what = append(lacking, q), append(what, q.String()+": "+lacks)
+		}
+	}
+	return lacking, what, nil
 }
