@@ -120,6 +120,7 @@ func itemsFresh(e *Env, h watchedHost, seen *seenHost) {
 				continue
 			}
 			e.True(seen.Rules[i].State == "0", "discovery "+want.Key+" supported", "%s", seen.Rules[i].Error)
+			e.True(slices.ContainsFunc(seen.Items, func(s seenItem) bool { return madeBy(want, s.Key) }), "something found by discovery "+want.Key, "nothing")
 		}
 	}
 	for _, got := range seen.Items { // what was discovered as well
