@@ -170,10 +170,10 @@ func (p *page) close(ctx context.Context) {
 }
 
 // poll is how often a page is looked at; alike is how many pictures in a row
-// must be the same.
+// must be the same as the one before.
 const (
 	poll  = 500 * time.Millisecond
-	alike = 4
+	alike = 2
 )
 
 // still waits until the page is drawn.
@@ -192,12 +192,16 @@ func (p *page) still(ctx context.Context, panels int) ([]byte, error) {
 		if state, err = p.waitsFor(ctx, panels); err != nil {
 			return nil, err
 		}
+		if state != "" { // a picture takes long where the machine is busy
+			same = 0
+			continue
+		}
 		now, err := p.picture(ctx)
 		if err != nil {
 			return nil, err
 		}
 		same++
-		if state != "" || !bytes.Equal(now, last) {
+		if !bytes.Equal(now, last) {
 			same = 0
 		}
 		last = now

@@ -39,11 +39,14 @@ func signIn(ctx context.Context, grafana, user, passwordFile string) (*front, er
 	if err != nil {
 		return nil, errs.E(errs.Failed, "pictures: %w", err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.SetBasicAuth(user, password)
-		r.Out.Header.Del("Origin") // it names the front
-	}}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.SetBasicAuth(user, password)
+			r.Out.Header.Del("Origin") // it names the front
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // the page says what it lacks
+	}
 	f := &front{"http://" + ln.Addr().String(), &http.Server{Handler: proxy, ReadHeaderTimeout: 10 * time.Second}}
 	go func() { _ = f.server.Serve(ln) }()
 	return f, nil

@@ -17,7 +17,7 @@ import (
 )
 
 // limit is how long one picture may take.
-const limit = 2 * time.Minute
+const limit = 5 * time.Minute
 
 func main() { os.Exit(app.Main("pictures", run)) }
 
