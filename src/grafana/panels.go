@@ -276,7 +276,8 @@ func history(t text, at Box, lines ...line) Panel {
 	p := t.panel("state-timeline", at)
 	p.ask(lines...)
 	d := &p.FieldConfig.Defaults
-	d.Color, d.Thresholds = map[string]any{"mode": "thresholds"}, marks(grey)
+	// By thresholds the panel would put their ranges in place of the values, and no word would fit.
+	d.Color, d.Thresholds = map[string]any{"mode": "fixed", "fixedColor": grey}, marks(grey)
 	d.Mappings = []Mapping{agentWords()[0]}
 	d.Custom = map[string]any{"fillOpacity": 80, "lineWidth": 0, "spanNulls": spanNulls}
 	p.Options = map[string]any{

@@ -53,7 +53,7 @@ func lagFigure(w int, to string) Panel {
 	p := figure(text{"Event stored after", "From an event's birth to its being in the log database; it grows while the event log stands still.", "unknown"}, wide(w), "s",
 		above(limit(logT, "{$LOG.LAG.MAX}"), red), line{item: "Events: lag"})
 	p.TimeFrom, p.HideTimeOverride = freshSlow, true
-	return p.decimals(1).to(to)
+	return p.to(to)
 }
 
 func backlogFigure(w int, to string) Panel {
