@@ -72,7 +72,7 @@ func process(w int, daemons ...[2]string) []Panel {
 		memory = append(memory, line{item: d[0] + ": memory", name: d[1], color: color})
 	}
 	return []Panel{
-		graph(text{"CPU of the processes", "Percent of one processor.", "no metrics"}, wide(w), "percent", cpu...).atLeast(10),
-		graph(text{"Memory of the processes", "Resident memory.", "no metrics"}, wide(w), "bytes", memory...),
+		graph(text{"Process CPU", "Percent of one processor.", "no metrics"}, wide(w), "percent", cpu...).atLeast(10),
+		graph(text{"Process memory", "Resident memory.", "no metrics"}, wide(w), "bytes", memory...),
 	}
 }

@@ -139,7 +139,7 @@ func take(ctx context.Context, b *browser, p picture, address, path string) (int
 const (
 	rowHeight = 30
 	rowGap    = 8
-	head      = 130
+	head      = 64
 )
 
 // height is what shows all of a dashboard: panels below the window are not drawn.
