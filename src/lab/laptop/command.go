@@ -1,0 +1,55 @@
+package laptop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"chatlab/src/errs"
+)
+
+// commandLimit is how long a program of the host may take to answer: Vagrant
+// needs seconds where nothing of it is in memory.
+const commandLimit = 30 * time.Second
+
+// installed tells whether PATH has a program.
+func installed(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
+
+// output runs a program of the host and returns what it printed. An error has
+// the last line of what it complained. Code failed.
+func output(ctx context.Context, argv ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.WaitDelay = time.Second // it may have left children that hold its output
+	cmd.Dir = "/"               // no Vagrantfile, no ansible.cfg
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "VAGRANT_CWD=/", "VAGRANT_CHECKPOINT_DISABLE=1")
+	var out, diag bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &diag
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return out.String(), nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "", errs.E(errs.Failed, "`%s` does not answer within %s", strings.Join(argv, " "), commandLimit)
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	}
+	if said := lastLine(diag.String()); said != "" {
+		return out.String(), errs.E(errs.Failed, "`%s`: %s", strings.Join(argv, " "), said)
+	}
+	return out.String(), errs.E(errs.Failed, "`%s`: %w", strings.Join(argv, " "), err)
+}
+
+// lastLine returns the last line of a text that is not empty.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+}
