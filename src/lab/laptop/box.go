@@ -22,7 +22,7 @@ const registryEnd = "Vagrant's registry of boxes is being shut down (31 December
 
 // box looks whether Vagrant has the box, or where it would come from.
 func (h *host) box(ctx context.Context) []local.Finding {
-	if h.provider == "" || h.vagrant == nil {
+	if h.vagrant == nil || h.provider != virtualBox && h.provider != libvirt {
 		return nil
 	}
 	b, there := h.settings.Boxes[h.settings.Profile][h.provider]

@@ -38,6 +38,7 @@ type host struct {
 
 	vagrant  version // zero where there is none
 	vbox     vboxManage
+	usable   bool      // the hypervisor answers
 	networks []network // of libvirt
 	running  []string  // the lab's machines that run already
 }
@@ -58,7 +59,8 @@ func Doctor(ctx context.Context, o Options) []local.Finding {
 	h.subnets = h.subnetsOf()
 	ready := h.hypervisor(ctx)
 	out = append(out, ready...)
-	if well(ready) {
+	h.usable = ready[0].Result != local.Fail
+	if h.usable {
 		h.running = h.findRunning(ctx)
 	}
 	return append(out, h.together(ctx,
@@ -93,11 +95,6 @@ func (h *host) file(path string) (string, error) {
 func (h *host) has(path string) bool {
 	_, err := os.Stat(filepath.Join(h.Root+"/", path))
 	return err == nil
-}
-
-// well tells whether none of the findings stops the lab.
-func well(findings []local.Finding) bool {
-	return !slices.ContainsFunc(findings, func(f local.Finding) bool { return f.Result == local.Fail })
 }
 
 func ok(name, what string) local.Finding {

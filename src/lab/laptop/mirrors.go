@@ -46,7 +46,7 @@ func (h *host) ask(ctx context.Context, m mirror) local.Finding {
 		return ok(name, what)
 	}
 	fix := fmt.Sprintf("a copy elsewhere: `variables: {%s: […]}` in %s, as ansible/profiles/el7.yml has it", m.variable, h.settings.own)
-	if strings.Contains(m.url, "vault.centos.org") || m.variable == "profile_repositories" {
+	if m.variable == "profile_repositories" {
 		fix = "another archive, as `variables: {profile_vault: https://archive.kernel.org/centos-vault/7.9.2009}` in " + h.settings.own
 	}
 	return fail(name, what, err.Error(), "look whether this host is online; else "+fix)

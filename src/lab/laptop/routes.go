@@ -23,8 +23,9 @@ func (r route) prefix() (netip.Prefix, bool) {
 }
 
 // routes looks whether the host reaches something else at the lab's addresses.
+// Without the hypervisor, the lab's own routes cannot be told from others.
 func (h *host) routes(ctx context.Context) []local.Finding {
-	if h.OS != "linux" || len(h.subnets) == 0 {
+	if h.OS != "linux" || !h.usable {
 		return nil
 	}
 	var all []route
