@@ -44,7 +44,10 @@ func (h *host) ansible(ctx context.Context) []local.Finding {
 	}
 	said, err := output(ctx, "ansible-playbook", "--version")
 	v := parseVersion(said)
-	if err != nil || v == nil {
+	switch {
+	case err != nil:
+		return []local.Finding{fail("ansible", what, err.Error(), "install it again: "+install)}
+	case v == nil:
 		return []local.Finding{fail("ansible", what, "`ansible-playbook --version` says no version", "install it again: "+install)}
 	}
 	what += " " + v.String()

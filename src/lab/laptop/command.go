@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func output(ctx context.Context, argv ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.WaitDelay = time.Second // it may have left children that hold its output
 	cmd.Dir = "/"               // no Vagrantfile, no ansible.cfg
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "VAGRANT_CWD=/", "VAGRANT_CHECKPOINT_DISABLE=1")
+	cmd.Env = append(os.Environ(), "LC_ALL="+locale(), "VAGRANT_CWD=/", "VAGRANT_CHECKPOINT_DISABLE=1")
 	var out, diag bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diag
 	err := cmd.Run()
@@ -46,6 +47,14 @@ func output(ctx context.Context, argv ...string) (string, error) {
 		return out.String(), errs.E(errs.Failed, "`%s`: %s", strings.Join(argv, " "), said)
 	}
 	return out.String(), errs.E(errs.Failed, "`%s`: %w", strings.Join(argv, " "), err)
+}
+
+// locale is English in UTF-8, without which Ansible does not run.
+func locale() string {
+	if runtime.GOOS == "darwin" {
+		return "en_US.UTF-8" // not every macOS has C.UTF-8
+	}
+	return "C.UTF-8"
 }
 
 // lastLine returns the last line of a text that is not empty.

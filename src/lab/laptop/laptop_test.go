@@ -122,9 +122,13 @@ var cases = map[string]func(r *rig){
 		r.gone(filepath.Join(r.root, "proc/meminfo"))
 		r.program("sysctl", "echo 2147483648")
 	},
-	"disk-full":           func(r *rig) { r.says("df", "104857600", "204800") },
-	"disk-scarce":         func(r *rig) { useLibvirt(r); r.says("df", "104857600", "4194304") },
-	"ansible-old":         func(r *rig) { r.says("ansible-playbook", "[core 2.14.18]", "2.9.27") },
+	"disk-full":   func(r *rig) { r.says("df", "104857600", "204800") },
+	"disk-scarce": func(r *rig) { useLibvirt(r); r.says("df", "104857600", "4194304") },
+	"ansible-old": func(r *rig) { r.says("ansible-playbook", "[core 2.14.18]", "2.9.27") },
+	"ansible-broken": func(r *rig) {
+		r.program("ansible-playbook", "echo 'ModuleNotFoundError: No module named ansible' >&2; exit 1")
+	},
+	"ansible-mute":        func(r *rig) { r.program("ansible-playbook", "echo hello") },
 	"ansible-new-el7":     func(r *rig) { el7(r); r.says("ansible-playbook", "2.14.18", "2.17.1") },
 	"ansible-missing-el7": func(r *rig) { el7(r); r.gone(filepath.Join(r.bin, "ansible-playbook")) },
 	"ansible-missing":     func(r *rig) { r.own("ansible: host\n"); r.gone(filepath.Join(r.bin, "ansible-playbook")) },

@@ -75,7 +75,7 @@ esac`,
 	"ip":               `echo '[{"dst":"default","gateway":"192.0.2.1","dev":"eth0"},{"dst":"192.0.2.0/24","dev":"eth0"},{"dst":"10.20.75.0/24","dev":"vboxnet0"}]'`,
 	"uname":            `echo x86_64`,
 	"df":               `printf 'Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/x 1 1 104857600 1%% /\n'`,
-	"ansible-playbook": `echo 'ansible-playbook [core 2.14.18]'`,
+	"ansible-playbook": `case "$LC_ALL" in *UTF-8) echo 'ansible-playbook [core 2.14.18]' ;; *) echo 'ERROR: Ansible requires UTF-8' >&2; exit 1 ;; esac`,
 	"ansible-galaxy":   `echo '{"/usr/share": {"some.thing": {"version": "1.9.3"}}}'`,
 }
 
