@@ -44,6 +44,9 @@ func (h *host) source(ctx context.Context, b boxSettings, what string) local.Fin
 		if _, err := os.Stat(filepath.Join(h.Project, b.File)); err == nil {
 			return ok("box", what)
 		}
+		if b.Build == "" {
+			return fail("box", what, "there is no file "+b.File, h.wayRound(b))
+		}
 		return fail("box", what, "it is not built: there is no "+b.File, "build it: `sudo "+b.Build+"`")
 	case b.URL != "":
 		if path, isFile := strings.CutPrefix(b.URL, "file://"); isFile {

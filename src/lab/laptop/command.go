@@ -14,8 +14,8 @@ import (
 )
 
 // commandLimit is how long a program of the host may take to answer: Vagrant
-// needs seconds where nothing of it is in memory.
-const commandLimit = 30 * time.Second
+// needs half of it on a host with other work to do.
+const commandLimit = time.Minute
 
 // installed tells whether PATH has a program.
 func installed(name string) bool {

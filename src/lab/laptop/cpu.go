@@ -22,38 +22,59 @@ func (h *host) architecture(ctx context.Context) []local.Finding {
 		return []local.Finding{warn("architecture", what, why+": the machines are emulated, and about ten times slower", "use a host with an x86-64 processor")}
 	}
 	return []local.Finding{fail("architecture", what, why,
-		"use a host with an x86-64 processor; or emulate one with libvirt, slowly, in "+h.settings.own+": `patience: 10` and `providers: {libvirt: {driver: qemu, machine_arch: x86_64, cpu_mode: custom, cpu_model: qemu64}}`")}
+		"use a host with an x86-64 processor; or emulate one with libvirt, slowly, in "+h.settings.own+": `patience: 10` and `providers: {libvirt: {driver: qemu, machine_arch: x86_64, "+h.emulatedCPU()+"}}`")}
 }
 
-// avx looks for what MongoDB from 5.0 on cannot do without. It is told where the
-// kernel lists what the processor can do.
-func (h *host) avx(context.Context) []local.Finding {
+// flags are what the processor can do, where the kernel lists it: of another
+// architecture there is a finding of its own.
+func (h *host) flags() []string {
 	text, err := h.file("proc/cpuinfo")
-	if err != nil || h.settings.embedded() {
+	if err != nil {
 		return nil
 	}
-	var flags []string
 	for line := range strings.Lines(text) {
 		if key, list, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "flags" {
-			flags = strings.Fields(list)
-			break
+			return strings.Fields(list)
 		}
 	}
-	if flags == nil { // another architecture, of which there is a finding
+	return nil
+}
+
+// avx looks for what MongoDB from 5.0 on cannot do without.
+func (h *host) avx(context.Context) []local.Finding {
+	flags := h.flags()
+	if flags == nil || h.embedded() {
 		return nil
 	}
 	embedded := "`variables: {mongodb_embedded: true}` in " + h.settings.own + " keeps the event log without MongoDB"
-	var out []local.Finding
+	what, why := "AVX of the processor", "MongoDB 5.0 and newer end with \"Illegal instruction\""
 	switch {
 	case h.emulated() && h.settings.of(libvirt, "cpu_mode") != "maximum":
-		out = append(out, warn("cpu.avx", "AVX of the emulated processor", "most of QEMU's processors have none, and MongoDB 5.0 and newer end with \"Illegal instruction\"", embedded))
+		return []local.Finding{warn("cpu.avx", "AVX of the emulated processor", "most of QEMU's processors have none, and "+why, embedded)}
 	case !h.emulated() && !slices.Contains(flags, "avx"):
-		out = append(out, fail("cpu.avx", "AVX of the processor", "it has none, and MongoDB 5.0 and newer end with \"Illegal instruction\"", embedded+"; in a virtual machine, pass the host's processor on"))
-	default:
-		out = append(out, ok("cpu.avx", "AVX of the processor"))
+		return []local.Finding{fail("cpu.avx", what, "it has none, and "+why, embedded+"; in a virtual machine, pass the host's processor on")}
 	}
-	if h.provider == virtualBox && !slices.Contains(flags, "vmx") && !slices.Contains(flags, "svm") {
-		out = append(out, fail("cpu.virtualization", "VT-x or AMD-V of the processor", "VirtualBox starts no machine without it", "switch it on in the firmware (or nested virtualization, in a virtual machine), or emulate: "+useTheOtherOne))
+	return []local.Finding{ok("cpu.avx", what)}
+}
+
+// virtualization is what VirtualBox cannot do without.
+func (h *host) virtualization(context.Context) []local.Finding {
+	flags := h.flags()
+	if flags == nil || h.provider != virtualBox {
+		return nil
 	}
-	return out
+	what := "VT-x or AMD-V of the processor"
+	if slices.Contains(flags, "vmx") || slices.Contains(flags, "svm") {
+		return []local.Finding{ok("cpu.virtualization", what)}
+	}
+	return []local.Finding{fail("cpu.virtualization", what, "VirtualBox starts no machine without it",
+		"switch it on in the firmware (or nested virtualization, in a virtual machine), or emulate: "+useTheOtherOne)}
+}
+
+// emulatedCPU is one of QEMU's processors that the profile's system runs on.
+func (h *host) emulatedCPU() string {
+	if h.settings.Profile == "el9" { // it is built for x86-64-v2
+		return "cpu_mode: custom, cpu_model: Nehalem"
+	}
+	return "cpu_mode: custom, cpu_model: qemu64"
 }

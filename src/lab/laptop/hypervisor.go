@@ -94,7 +94,7 @@ func (h *host) kvm(context.Context) []local.Finding {
 		return []local.Finding{warn("kvm", "/dev/kvm", why, enable+"; until then leave `patience: 10` in "+h.settings.own)}
 	}
 	return []local.Finding{fail("kvm", "/dev/kvm", why+"; and Vagrant asks for KVM",
-		enable+", or ask for emulation in "+h.settings.own+": `patience: 10` and `providers: {libvirt: {driver: qemu, cpu_mode: custom, cpu_model: qemu64}}`")}
+		enable+", or ask for emulation in "+h.settings.own+": `patience: 10` and `providers: {libvirt: {driver: qemu, "+h.emulatedCPU()+"}}`")}
 }
 
 // emulated tells whether machines were asked for that need no KVM.

@@ -64,7 +64,7 @@ func Doctor(ctx context.Context, o Options) []local.Finding {
 		h.running = h.findRunning(ctx)
 	}
 	return append(out, h.together(ctx,
-		h.kvm, h.hostOnly, h.routes, h.libvirtNetworks, h.architecture, h.avx, h.memory, h.disk,
+		h.kvm, h.hostOnly, h.routes, h.libvirtNetworks, h.architecture, h.avx, h.virtualization, h.memory, h.disk,
 		h.ansible, h.collections, h.box, h.mirrors)...)
 }
 

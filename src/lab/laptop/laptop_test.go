@@ -33,6 +33,11 @@ var cases = map[string]func(r *rig){
 		r.says("vagrant", "2.4.9", "2.2.19")
 		r.program("VBoxManage", strings.ReplaceAll(programs["VBoxManage"], "7.2.4", "6.1.50"))
 	},
+	"vagrant-old-ruby": func(r *rig) {
+		r.write(r.root, "opt/vagrant/embedded/bin/ruby", "", 0o700)
+		r.says("vagrant", "2.4.9", "2.3.4")
+		r.program("VBoxManage", strings.ReplaceAll(programs["VBoxManage"], "7.2.4", "7.0.26"))
+	},
 	"virtualbox-unknown": func(r *rig) { r.says("vagrant", "2.4.9", "2.4.1") },
 	"virtualbox-7.1": func(r *rig) {
 		r.says("vagrant", "2.4.9", "2.3.4")
@@ -77,6 +82,11 @@ var cases = map[string]func(r *rig){
 		r.says("vagrant", "vagrant-libvirt (0.12.2, global)", "No plugins installed.")
 	},
 	"libvirt-no-kvm": func(r *rig) { useLibvirt(r); r.gone(filepath.Join(r.root, "dev/kvm")) },
+	"libvirt-no-kvm-el9": func(r *rig) {
+		r.own("profile: el9\nprovider: libvirt\nboxes: {el9: {libvirt: {name: own/box, file: vagrant/boxes/own.box}}}\n")
+		r.program("ip", "echo '[]'")
+		r.gone(filepath.Join(r.root, "dev/kvm"))
+	},
 	"libvirt-emulated": func(r *rig) {
 		r.own("provider: libvirt\nproviders: {libvirt: {driver: qemu}}\n")
 		r.program("ip", "echo '[]'")
@@ -107,6 +117,10 @@ var cases = map[string]func(r *rig){
 	},
 	"cpu-avx":            func(r *rig) { r.write(r.root, "proc/cpuinfo", "flags : fpu svm sse4_2\n", 0o600) },
 	"cpu-virtualization": func(r *rig) { r.write(r.root, "proc/cpuinfo", "flags : fpu avx\n", 0o600) },
+	"cpu-virtualization-embedded": func(r *rig) { // AVX is not asked for, this still is
+		r.own("variables: {mongodb_embedded: true}\n")
+		r.write(r.root, "proc/cpuinfo", "flags : fpu\n", 0o600)
+	},
 	"memory-total": func(r *rig) {
 		r.write(r.root, "proc/meminfo", "MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\n", 0o600)
 	},
@@ -137,11 +151,31 @@ var cases = map[string]func(r *rig){
 		r.write(r.project, "ansible/requirements.yml", "collections: [{name: some.thing, version: '>=1.0,<1.9.3'}]\n", 0o600)
 	},
 	"box-not-built": func(r *rig) { useLibvirt(r); r.gone(filepath.Join(r.project, "vagrant/boxes/own.box")) },
+	"box-no-build":  func(r *rig) { r.own("boxes: {debian12: {virtualbox: {name: my/box, file: my.box}}}\n") },
 	"box-no-file": func(r *rig) {
 		r.own("boxes: {debian12: {virtualbox: {name: my/box, url: 'file:///nowhere/my.box'}}}\n")
 	},
 	"box-unknown":     func(r *rig) { r.own("profile: other\n") },
 	"settings-broken": func(r *rig) { r.own("memory: [\n") },
+}
+
+// Where there is no MongoDB, nobody needs AVX.
+func TestALabWithoutMongoDBNeedsNoAVX(t *testing.T) {
+	for where, change := range map[string]func(r *rig){
+		"vagrant/local.yml": func(r *rig) { r.own("variables: {mongodb_embedded: true}\n") },
+		"the inventory": func(r *rig) {
+			r.write(r.project, "lab/hosts.yml", strings.Replace(hosts, "vars: {", "vars: {mongodb_embedded: true, ", 1), 0o600)
+		},
+	} {
+		t.Run(where, func(t *testing.T) {
+			r := newRig(t)
+			r.write(r.root, "proc/cpuinfo", "flags : fpu vmx\n", 0o600)
+			change(r)
+			for _, f := range r.findings() {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
 }
 
 func useLibvirt(r *rig) {
@@ -159,8 +193,7 @@ func TestEachFindingSaysWhatWhyAndFix(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			provoke(r)
-			r.golden(name)
-			for _, f := range r.findings() {
+			for _, f := range r.golden(name) {
 				if f.Name == "" || f.What == "" || f.Why == "" || f.Fix == "" {
 					t.Errorf("it does not say all: %+v", f)
 				}
@@ -264,6 +297,7 @@ func TestTheProjectsOwnTablesAreUnderstood(t *testing.T) {
 		t.Skip("the project has no vagrant/settings.yml")
 	}
 	t.Setenv("CHATLAB_PROFILE", "debian12")
+	t.Setenv("VAGRANT_SERVER_URL", server(t, nil)) // no test asks the registry itself
 	t.Setenv("CHATLAB_VAGRANT_LOCAL", filepath.Join(r.project, "vagrant", "settings.yml"))
 	inv, err := inventory.Load(filepath.Join(project, "ansible", "inventories", "lab"))
 	if err != nil {

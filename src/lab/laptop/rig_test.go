@@ -150,10 +150,11 @@ func (r *rig) findings() []local.Finding {
 }
 
 // golden compares the findings, as people read them, with a file.
-func (r *rig) golden(name string, replace ...string) {
+func (r *rig) golden(name string, replace ...string) []local.Finding {
 	r.t.Helper()
 	var out strings.Builder
-	for _, f := range r.findings() {
+	found := r.findings()
+	for _, f := range found {
 		out.WriteString(f.String())
 	}
 	got := strings.NewReplacer(append(replace, r.project, "PROJECT")...).Replace(out.String())
@@ -173,6 +174,7 @@ func (r *rig) golden(name string, replace ...string) {
 	if got != string(want) {
 		r.t.Errorf("%s (-update writes it anew)\n--- got\n%s--- want\n%s", path, got, want)
 	}
+	return found
 }
 
 // realProgram is a program of the machine that the test runs on.

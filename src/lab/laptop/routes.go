@@ -59,7 +59,7 @@ func (h *host) clash(s subnet, r route) (local.Finding, bool) {
 	if r.Gateway != "" {
 		by += " via " + r.Gateway
 	}
-	fix := fmt.Sprintf("if nothing needs it, `sudo ip route del %s dev %s`, or end what made it (a VPN?); else %s", r.Dst, r.Dev, h.elsewhere(s))
+	fix := fmt.Sprintf("if nothing needs it, `sudo ip route del %s dev %s`, or end what made it (a VPN, another lab?); else %s", r.Dst, r.Dev, h.elsewhere(s))
 	switch {
 	case !s.onHost:
 		return warn(name, what, fmt.Sprintf("the host reaches %s by %s; the machines will not", r.Dst, by), fix), true

@@ -124,8 +124,10 @@ func (s settings) of(provider, key string) string {
 	return ""
 }
 
-// embedded tells whether the log database is part of logd.
-func (s settings) embedded() bool { return s.Variables["mongodb_embedded"] == true }
+// embedded tells whether the lab goes without MongoDB.
+func (h *host) embedded() bool {
+	return h.settings.Variables["mongodb_embedded"] == true || h.Inventory.Var("mongodb_embedded") == "true"
+}
 
 // labName is what networks and machines are called on the host.
 func (h *host) labName() string {
