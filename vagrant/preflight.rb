@@ -88,10 +88,16 @@ module Chatlab
 
     def box
       box = @lab.box(@machine.provider_name)
-      return if @machine.env.boxes.find(box.name, [@machine.provider_name], box.version || ">= 0")
+      here = @machine.env.boxes.find(box.name, [@machine.provider_name], box.version || ">= 0")
+      return if here && !newer?(box, here)
       raise Error.new("the box #{box.name} is not built: there is no #{box.file}", box.way_round) if box.file && !File.exist?(box.file)
 
       fetch(box)
+    end
+
+    # A box that was built again replaces what Vagrant has of it.
+    def newer?(box, here)
+      box.file && File.exist?(box.file) && File.mtime(box.file) > here.directory.join("metadata.json").ctime
     end
 
     def fetch(box)
@@ -99,7 +105,7 @@ module Chatlab
       set = box.settings
       @machine.env.action_runner.run(
         Vagrant::Action.action_box_add,
-        ui: @machine.ui, box_name: box.name, box_url: box.url || box.name, box_version: box.version, box_provider: @machine.provider_name,
+        ui: @machine.ui, box_name: box.name, box_url: box.url || box.name, box_version: box.version, box_provider: @machine.provider_name, box_force: true,
         box_checksum: set["box_download_checksum"], box_checksum_type: set["box_download_checksum_type"]
       )
     rescue Vagrant::Errors::VagrantError => e
