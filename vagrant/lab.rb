@@ -21,6 +21,7 @@ module Chatlab
       @settings = settings
       check_profile
       check_provider
+      check_provider_settings
       hosts = read_hosts
       @machines = hosts.map { |name, addresses| Machine.new(self, name, addresses, last: name == hosts.keys.last) }
       strange = settings["machines"].keys - hosts.keys - %w[log]
@@ -61,14 +62,8 @@ module Chatlab
     end
 
     # Sets attributes of a part of Vagrant's configuration.
-    def set(part, provider, values)
-      values.each do |name, value|
-        unless part.respond_to?("#{name}=") || part.is_a?(Vagrant::Config::V2::DummyConfig)
-          raise Error.new("#{provider} has no setting #{name}", "look it up in the provider's documentation, and in #{settings.local}")
-        end
-
-        part.public_send("#{name}=", value)
-      end
+    def set(part, values)
+      values.each { |name, value| part.public_send("#{name}=", value) }
     end
 
     # Where Ansible runs: host, or the machine log.
@@ -116,6 +111,16 @@ module Chatlab
       return if wish.nil? || wish == "" || known.include?(wish)
 
       raise Error.new("no provider is called #{wish}", "--provider, VAGRANT_DEFAULT_PROVIDER or `provider:` in #{settings.local} may be #{known.join(", ")}")
+    end
+
+    # Of a provider that is not installed, nothing is known.
+    def check_provider_settings
+      settings.tables["providers"].each do |provider, values|
+        kind = Vagrant.plugin("2").manager.provider_configs[provider.to_sym] or next
+        unknown = values.keys.find { |name| !kind.method_defined?("#{name}=") } or next
+
+        raise Error.new("#{provider} has no setting #{unknown}", "look it up in the provider's documentation; `providers:` in #{settings.local}")
+      end
     end
 
     def read_hosts
