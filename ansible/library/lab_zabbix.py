@@ -7,7 +7,7 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: lab_zabbix
-short_description: Import templates into Zabbix and register hosts
+short_description: Import templates into Zabbix, register hosts, make a user that reads
 description:
   - Brings templates, a host group and hosts of a Zabbix server, 5.0 to 7.0, to what is described.
     In one task, where community.zabbix needs a task and a connection for each template and each host, and
@@ -33,7 +33,6 @@ options:
   stamp:
     description: A file that keeps what was imported last.
     type: path
-    required: true
   group:
     description: The group of the hosts.
     type: str
@@ -41,10 +40,19 @@ options:
   hosts:
     description: >-
       Each has C(name), C(address), C(port), C(templates) (their names), C(tls) (whether both sides show
-      certificates), and may have C(macros), values by their names.
+      certificates), and may have C(macros), values by their names. Without it templates and hosts are left alone.
     type: list
     elements: dict
-    default: []
+  reader:
+    description: A user that may read the group and write nothing.
+    type: str
+  reader_password:
+    description: That user's.
+    type: str
+  reader_token:
+    description: The token that the user has; one that the server does not take is replaced.
+    type: str
+    default: ""
 author: chatlab
 """
 
@@ -52,6 +60,10 @@ RETURN = r"""
 done:
   description: What was, or in check mode would be, done.
   type: list
+  returned: always
+token:
+  description: The reader's token, empty where the server has no tokens (before 5.4).
+  type: str
   returned: always
 """
 
@@ -65,6 +77,7 @@ from ansible.module_utils.urls import open_url
 
 WITH_CERTIFICATES = 4  # tls_connect, tls_accept: certificate
 STOCK_HOST = "Zabbix server"  # has an agent at 127.0.0.1, where none is
+READ = 2  # permission of a user group
 PATIENCE = 60  # seconds for the web interface to come up
 
 
@@ -193,6 +206,70 @@ class Lab(object):
                 self.act("remove host " + STOCK_HOST, "host.delete", [host["hostid"]])
 
 
+class Reader(object):
+    """A user that may read one group."""
+
+    def __init__(self, lab, group):
+        self.lab, self.api, self.params, self.group = lab, lab.api, lab.params, group
+
+    def circle(self):
+        """The ID of the user group, which has the right to read."""
+        name = self.params["reader"] + " reads " + self.params["group"]
+        rights = "hostgroup_rights" if self.api.version >= (6, 2) else "rights"
+        select = "selectHostGroupRights" if self.api.version >= (6, 2) else "selectRights"
+        wanted = [{"id": self.group, "permission": READ}]
+        found = self.api.call("usergroup.get", {"filter": {"name": name}, "output": ["usrgrpid"], select: "extend"})
+        if not found:
+            made = self.lab.act("make user group " + name, "usergroup.create", {"name": name, rights: wanted})
+            return made["usrgrpids"][0] if made else "0"
+        if [(r["id"], int(r["permission"])) for r in found[0][rights]] != [(self.group, READ)]:
+            self.lab.act("change user group " + name, "usergroup.update", {"usrgrpid": found[0]["usrgrpid"], rights: wanted})
+        return found[0]["usrgrpid"]
+
+    def user(self, circle):
+        """The user's ID."""
+        name = "username" if self.api.version >= (5, 4) else "alias"
+        found = self.api.call("user.get", {"filter": {name: self.params["reader"]}, "output": ["userid"]})
+        if found:
+            if not self.let_in():
+                self.lab.act("set the reader's password", "user.update", {"userid": found[0]["userid"], "passwd": self.params["reader_password"]})
+            return found[0]["userid"]
+        params = {name: self.params["reader"], "passwd": self.params["reader_password"], "usrgrps": [{"usrgrpid": circle}]}
+        if self.api.version >= (5, 2):
+            params["roleid"] = self.api.call("role.get", {"filter": {"name": "User role"}, "output": ["roleid"]})[0]["roleid"]
+        else:
+            params["type"] = 1
+        made = self.lab.act("make user " + self.params["reader"], "user.create", params)
+        return made["userids"][0] if made else "0"
+
+    def let_in(self):
+        """Whether the password is right."""
+        session = API(self.params["url"])
+        try:
+            session.sign_in(self.params["reader"], self.params["reader_password"])
+        except Refused:
+            return False
+        session.sign_out()
+        return True
+
+    def token(self, user):
+        """The token that Grafana has, if the server takes it, or else a new one."""
+        if self.api.version < (5, 4):
+            return ""
+        session = API(self.params["url"])
+        session.token = self.params["reader_token"].strip()
+        try:
+            session.call("hostgroup.get", {"limit": 1})
+            return session.token
+        except Refused:
+            pass
+        found = self.api.call("token.get", {"userids": user, "filter": {"name": self.params["reader"]}, "output": ["tokenid"]})
+        made = {"tokenids": [t["tokenid"] for t in found]} if found else self.lab.act(
+            "make a token", "token.create", {"name": self.params["reader"], "userid": user})
+        new = self.lab.act("renew the token", "token.generate", made["tokenids"] if made else [])
+        return new[0]["token"] if new else session.token
+
+
 def interface(host):
     """The one way to a host's agent."""
     return {"type": 1, "main": 1, "useip": 1, "ip": host["address"], "dns": "", "port": str(host["port"])}
@@ -225,6 +302,21 @@ def read(path):
         return f.read().strip()
 
 
+def bring(lab):
+    """Bring the server to what is described; the reader's token."""
+    hosts = lab.params["hosts"]
+    if hosts is not None:
+        lab.import_templates(sorted({t for h in hosts for t in h["templates"]}))
+    group = lab.group()
+    if hosts is not None:
+        lab.register(group)
+        lab.remove_stock()
+    if not lab.params["reader"]:
+        return ""
+    reader = Reader(lab, group)
+    return reader.token(reader.user(reader.circle()))
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(
@@ -233,26 +325,29 @@ def main():
             "user": {"type": "str", "default": "Admin"},
             "password": {"type": "str", "required": True, "no_log": True},
             "templates": {"type": "list", "elements": "str", "default": []},
-            "stamp": {"type": "path", "required": True},
+            "stamp": {"type": "path"},
             "group": {"type": "str", "required": True},
-            "hosts": {"type": "list", "elements": "dict", "default": []},
+            "hosts": {"type": "list", "elements": "dict"},
+            "reader": {"type": "str"},
+            "reader_password": {"type": "str", "no_log": True},
+            # It is an answer of the module as well, which no_log would blank; the task hides both.
+            "reader_token": {"type": "str", "default": "", "no_log": False},
         },
+        required_by={"hosts": "stamp", "reader": "reader_password"},
         supports_check_mode=True,
     )
     try:
         api = API(module.params["url"])
         api.sign_in(module.params["user"], module.params["password"])
         lab = Lab(api, module.params, module.check_mode)
-        lab.import_templates(sorted({t for h in module.params["hosts"] for t in h["templates"]}))
-        lab.register(lab.group())
-        lab.remove_stock()
+        token = bring(lab)
         api.sign_out()
     except Refused as err:
         module.fail_json(msg="Zabbix at %s refuses: %s" % (module.params["url"], err))
     except Exception as err:  # its text, not a trace: the trace would be all that is seen
         module.fail_json(msg="Zabbix's web interface at %s does not answer: %s; see the units nginx and PHP's on its machine"
                          % (module.params["url"], err))
-    module.exit_json(changed=bool(lab.done), done=lab.done)
+    module.exit_json(changed=bool(lab.done), done=lab.done, token=token)
 
 
 if __name__ == "__main__":

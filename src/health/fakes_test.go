@@ -2,9 +2,9 @@ package health_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,33 +16,36 @@ import (
 	"chatlab/src/wire"
 )
 
-// world is a lab of fakes: an auth server, a chat server and the log database,
+// world is a lab of fakes: an auth server, a chat server and the log server,
 // which stores what the two report when it is told to.
 type world struct {
-	auth, chat string
+	auth, chat, logdOps string
 
 	mu      sync.Mutex
 	users   map[string]string
 	logins  int
 	signups int
 	tokens  int
-	refuse  string // chat's answer to any token, "" for none
-	taken   bool   // every sign-up is refused with id_taken
-	stuck   bool   // events are not stored
-	away    error  // of the log database
-	waiting []string
-	stored  map[string]bool
+	refuse  string           // chat's answer to any token, "" for none
+	taken   bool             // every sign-up is refused with id_taken
+	stuck   bool             // events are not stored
+	away    bool             // the log server answers nothing of use
+	waiting map[string]int64 // birth of the newest event that is not stored, by server
+	stored  map[string]int64
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{users: map[string]string{}, stored: map[string]bool{}}
+	w := &world{users: map[string]string{}, waiting: map[string]int64{}, stored: map[string]int64{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth/signup", w.signUp)
 	mux.HandleFunc("POST /auth/login", w.login)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	w.auth = s.Listener.Addr().String()
+	ops := httptest.NewServer(http.HandlerFunc(w.metrics))
+	t.Cleanup(ops.Close)
+	w.logdOps = ops.Listener.Addr().String()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -103,13 +106,13 @@ func (w *world) login(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.logins++
 	w.tokens++
-	w.report("auth/signin/" + u.ID + "/success")
+	w.report("auth")
 	_, _ = fmt.Fprintf(rw, `{"token":"aaa.bbb.%d.%s"}`, w.tokens, u.ID)
 }
 
-// report is an event on its way to the log database.
-func (w *world) report(event string) {
-	w.waiting = append(w.waiting, event)
+// report is an event on its way to the log server.
+func (w *world) report(server string) {
+	w.waiting[server] = time.Now().Unix()
 	if !w.stuck {
 		w.flow()
 	}
@@ -117,17 +120,26 @@ func (w *world) report(event string) {
 
 func (w *world) flow() {
 	w.stuck = false
-	for _, e := range w.waiting {
-		w.stored[e] = true
-	}
-	w.waiting = nil
+	maps.Copy(w.stored, w.waiting)
 }
 
-// Has implements health.EventLog.
-func (w *world) Has(_ context.Context, server, category, user, data string, _ time.Time) (bool, error) {
+// stop lets the log stand still, for a minute already.
+func (w *world) stop() {
+	w.stuck = true
+	for server := range w.stored {
+		w.stored[server] -= 60
+	}
+}
+
+func (w *world) metrics(rw http.ResponseWriter, _ *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.away == nil && w.stored[server+"/"+category+"/"+user+"/"+data], w.away
+	if w.away {
+		return
+	}
+	for _, server := range []string{"auth", "chat"} {
+		_, _ = fmt.Fprintf(rw, "chatlab_logd_newest_timestamp_seconds{server=%q} %d\n", server, w.stored[server])
+	}
 }
 
 func (w *world) talk(conn net.Conn) {
@@ -151,7 +163,7 @@ func (w *world) talk(conn net.Conn) {
 	for in.Scan() {
 		var line wire.Line
 		_ = json.Unmarshal(in.Bytes(), &line)
-		w.with(func() { w.report("chat/chat/" + name + "/" + line.Text) })
+		w.with(func() { w.report("chat") })
 		other := wire.Message{Seq: 2, Time: time.Now(), Room: hello.Room, User: "other", Text: line.Text, ID: "other"}
 		mine := wire.Message{Seq: 3, Time: time.Now(), Room: hello.Room, User: name, Text: line.Text, ID: line.ID}
 		_, _ = conn.Write(wire.AppendMessage(wire.AppendMessage(nil, other), mine))

@@ -10,34 +10,31 @@ import (
 	"chatlab/src/errs"
 )
 
-// EventLog is the log database. Has tells whether it holds an event of a user
-// that was born since a time, with these data. It fails with an error whose
-// public text says why nothing can be read.
-type EventLog interface {
-	Has(ctx context.Context, server, category, user, data string, since time.Time) (bool, error)
-}
-
 // Lag is chatlab.events.lag[(auth|chat)]: the seconds from an event's birth to
 // its being stored, measured with an event of healthd's own account: a sign-in,
 // a line of chat, or the slower of both. While the event is not there, it is the
 // time since its birth: it grows for as long as the event log stands still.
+//
+// That it is there the log servers tell, by the birth of the newest event that
+// they have stored of a service: an answer that costs the same however much the
+// log database holds. Births are told by the services' clocks, to the second:
+// where others make events too, the lag may be told too short by clockError.
 type Lag struct {
 	services Services
 	account  *Account
-	log      EventLog // nil: none
 	probes   map[string]*lagProbe
 }
 
 // lagProbe is one event on its way.
 type lagProbe struct {
 	turn sync.Mutex
+	sent time.Time // when what makes the event was asked for
 	born time.Time // zero: none
-	data string
 }
 
-// NewLag makes the check; log may be nil.
-func NewLag(s Services, a *Account, log EventLog) Check {
-	return Cached(&Lag{s, a, log, map[string]*lagProbe{"auth": {}, "chat": {}}}, dear)
+// NewLag makes the check.
+func NewLag(s Services, a *Account) Check {
+	return Cached(&Lag{s, a, map[string]*lagProbe{"auth": {}, "chat": {}}}, dear)
 }
 
 // Key implements [Check].
@@ -48,8 +45,14 @@ func (*Lag) About() string {
 	return "[auth|chat] seconds until an event of that service is stored, without it the slower of both"
 }
 
-// poll is the pause between looks into the log database: it starts short and
-// grows, as a small one reads all it has for each.
+// newest is the log servers' metric, for each service whose events they store.
+const newest = "chatlab_logd_newest_timestamp_seconds"
+
+// clockError is how far the birth of an event, told by another machine and in
+// whole seconds, may seem to be before the event was asked for.
+const clockError = 2 * time.Second
+
+// poll is the pause between looks at the log servers: short at first.
 const (
 	pollFirst   = 10 * time.Millisecond
 	pollLast    = 200 * time.Millisecond
@@ -60,8 +63,8 @@ const (
 func (l *Lag) Run(ctx context.Context, params []string) (string, error) {
 	kinds := []string{"auth", "chat"}
 	switch {
-	case l.log == nil:
-		return "", errs.E(errs.Failed, "No log database is configured.")
+	case len(l.services.LogdOps) == 0:
+		return "", errs.E(errs.Failed, "No ops listener of logd is configured.")
 	case len(params) > 1:
 		return "", errs.E(errs.BadRequest, "Too many parameters.")
 	case len(params) == 1 && params[0] != "":
@@ -90,7 +93,7 @@ func (l *Lag) measure(ctx context.Context, kind string) (time.Duration, error) {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	if !p.born.IsZero() {
-		there, err := l.has(ctx, kind, p)
+		there, err := l.stored(ctx, kind, p.sent)
 		if err != nil || !there {
 			return time.Since(p.born), err
 		}
@@ -104,7 +107,7 @@ func (l *Lag) measure(ctx context.Context, kind string) (time.Duration, error) {
 		deadline = time.Now().Add(timeout)
 	}
 	for pause := pollFirst; ; pause = min(2*pause, pollLast) {
-		there, err := l.has(ctx, kind, p)
+		there, err := l.stored(ctx, kind, p.sent)
 		lag := time.Since(p.born)
 		if there {
 			p.born = time.Time{}
@@ -132,15 +135,13 @@ func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
 		return err
 	}
 	for _, m := range members { // whichever takes it
+		p.sent = time.Now()
+		p.born = p.sent
 		if kind == "auth" {
-			var took time.Duration
-			took, err = l.account.signIn(ctx, m.addr)
-			p.born, p.data = time.Now(), "success"
-			_ = took
+			_, err = l.account.signIn(ctx, m.addr)
+			p.born = time.Now() // a password takes a while
 		} else {
-			p.data = "event " + random(8)
-			p.born = time.Now()
-			_, err = l.account.say(ctx, m.addr, auth[0].members, p.data)
+			_, err = l.account.say(ctx, m.addr, auth[0].members, "event "+random(8))
 		}
 		if err == nil {
 			return nil
@@ -149,11 +150,22 @@ func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
 	return err
 }
 
-func (l *Lag) has(ctx context.Context, kind string, p *lagProbe) (bool, error) {
-	cred, err := l.account.load()
-	if err != nil {
-		return false, err
+// stored asks the log servers whether one of them has stored an event of that
+// service born then or later. One that does not answer has stored nothing; that
+// it is down has its own alarm.
+func (l *Lag) stored(ctx context.Context, kind string, born time.Time) (bool, error) {
+	for _, addr := range l.services.LogdOps {
+		page, err := scrape(ctx, addr)
+		if err != nil {
+			continue
+		}
+		at, known := find(page, series{name: newest, labels: `server="` + kind + `"`})
+		if !known {
+			return false, errs.E(errs.Failed, "%s has no metric %s: is it another version?", addr, newest)
+		}
+		if int64(at) >= born.Add(-clockError).Unix() {
+			return true, nil
+		}
 	}
-	category := map[string]string{"auth": "signin", "chat": "chat"}[kind]
-	return l.log.Has(ctx, kind, category, cred.ID, p.data, p.born)
+	return false, nil
 }

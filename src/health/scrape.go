@@ -57,12 +57,21 @@ func (s *scraper) read(ctx context.Context, addr string) ([]series, error) {
 	if time.Since(p.at) < pageAge {
 		return p.series, nil
 	}
+	all, err := scrape(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	p.series, p.at = all, time.Now()
+	return p.series, nil
+}
+
+// scrape reads the series of one listener as they are now.
+func scrape(ctx context.Context, addr string) ([]series, error) {
 	body, err := get(ctx, "http://"+addr+"/metrics", maxPage)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Failed, "%s gives no metrics.", addr)
 	}
-	p.series, p.at = parseMetrics(body), time.Now()
-	return p.series, nil
+	return parseMetrics(body), nil
 }
 
 // sum adds a metric up, over all its series that have the labels and over all
@@ -75,17 +84,24 @@ func (s *scraper) sum(ctx context.Context, addrs []string, want series) (float64
 		if err != nil {
 			return 0, err
 		}
-		for _, one := range all {
-			if one.name == want.name && hasLabels(one.labels, want.labels) && !math.IsNaN(one.value) {
-				total += one.value
-				found = true
-			}
-		}
+		value, there := find(all, want)
+		total, found = total+value, found || there
 	}
 	if !found {
 		return 0, errs.E(errs.Failed, "There is no metric %q.", clip(want.name))
 	}
 	return total, nil
+}
+
+// find adds up those series that have the name and the labels.
+func find(all []series, want series) (total float64, found bool) {
+	for _, one := range all {
+		if one.name == want.name && hasLabels(one.labels, want.labels) && !math.IsNaN(one.value) {
+			total += one.value
+			found = true
+		}
+	}
+	return total, found
 }
 
 // parseMetrics reads Prometheus' text format; what it does not understand it

@@ -16,7 +16,7 @@ import (
 )
 
 func (w *world) services() health.Services {
-	return health.Services{Auth: []string{w.auth}, Chat: []string{w.chat}}
+	return health.Services{Auth: []string{w.auth}, Chat: []string{w.chat}, Logd: []string{w.logdOps}, LogdOps: []string{w.logdOps}}
 }
 
 // ms runs a check that gives a number.
@@ -102,7 +102,7 @@ func TestSyntheticChecksSayWhyTheyFail(t *testing.T) {
 		"No data_dir is configured for the account of the checks.": health.NewLogin(w.services(), health.NewAccount("", "log")),
 		"No address of auth is configured.":                        health.NewLogin(health.Services{}, account),
 		"No address of chat is configured.":                        health.NewRoundtrip(health.Services{}, account),
-		"No log database is configured.":                           health.NewLag(w.services(), account, nil),
+		"No ops listener of logd is configured.":                   health.NewLag(gone, account),
 		gone.Auth[0] + " does not answer.":                         health.NewLogin(gone, account),
 	} {
 		if v, err := check.Run(t.Context(), nil); err == nil || errs.Public(err) != want {
@@ -159,7 +159,7 @@ func TestLagGrowsWhileTheLogStandsStill(t *testing.T) {
 	account := health.NewAccount(t.TempDir(), "log")
 	// Each call is of a check of its own, as the result is kept for a while: the
 	// probes on their way belong to the check.
-	lag := health.UncachedLag(w.services(), account, w)
+	lag := health.UncachedLag(w.services(), account)
 	run := func() float64 {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -173,7 +173,7 @@ func TestLagGrowsWhileTheLogStandsStill(t *testing.T) {
 	if v := run(); v > 0.4 {
 		t.Errorf("lag %g of a log that flows", v)
 	}
-	w.with(func() { w.stuck = true })
+	w.with(w.stop)
 	first := run()
 	if first <= 0 {
 		t.Errorf("lag %g", first)
@@ -187,8 +187,18 @@ func TestLagGrowsWhileTheLogStandsStill(t *testing.T) {
 	if v := run(); v > 0.4 {
 		t.Errorf("lag %g of a log that flows again", v)
 	}
-	w.with(func() { w.away = errs.E(errs.Unavailable, "log database away") })
-	if v, err := lag.Run(t.Context(), nil); err == nil || errs.Public(err) != "log database away" {
+	gone := w.services() // a log server that is down has stored nothing
+	gone.LogdOps = []string{dead(t)}
+	lag = health.UncachedLag(gone, account)
+	for first = run(); run() <= first; {
+		if t.Context().Err() != nil {
+			t.Fatal("the lag does not grow without a log server")
+		}
+	}
+	lag = health.UncachedLag(w.services(), account)
+	w.with(func() { w.away = true })
+	want := w.logdOps + " has no metric chatlab_logd_newest_timestamp_seconds: is it another version?"
+	if v, err := lag.Run(t.Context(), nil); err == nil || errs.Public(err) != want {
 		t.Errorf("%q, %v", v, err)
 	}
 }
@@ -197,7 +207,7 @@ func TestLagOfOneServiceWhileTheOtherIsDown(t *testing.T) {
 	w := newWorld(t)
 	s := w.services()
 	s.Chat = []string{dead(t)}
-	lag := health.UncachedLag(s, health.NewAccount(t.TempDir(), "log"), w)
+	lag := health.UncachedLag(s, health.NewAccount(t.TempDir(), "log"))
 	for _, params := range [][]string{nil, {"auth"}} {
 		if v, err := lag.Run(t.Context(), params); err != nil {
 			t.Errorf("%v: %q, %v", params, v, err)

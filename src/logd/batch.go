@@ -129,6 +129,22 @@ type metrics struct {
 	received, stored, repeats, batches, failures, bad, refused prometheus.Counter
 	connections                                                prometheus.Gauge
 	lag                                                        prometheus.Histogram
+	newest                                                     map[string]*newest
+}
+
+// newest is the birth of the newest event of one kind of server that is stored.
+type newest struct {
+	born  time.Time
+	gauge prometheus.Gauge
+}
+
+// see takes a birth into account. One in the future, of a clock that goes wrong,
+// would hide all that follow.
+func (n *newest) see(born, now time.Time) {
+	if born.After(n.born) && !born.After(now) {
+		n.born = born
+		n.gauge.Set(float64(born.Unix()))
+	}
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -151,6 +167,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "From an event's birth (known to the second) to its being stored.", Buckets: []float64{1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400}}),
 	}
 	reg.MustRegister(m.connections, m.lag)
+	births := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logd", Name: "newest_timestamp_seconds",
+		Help: "Birth of the newest event stored since the start, as Unix time; 0: none."}, []string{"server"})
+	reg.MustRegister(births)
+	m.newest = map[string]*newest{}
+	for _, server := range []string{"auth", "chat"} { // others are no lab's: a label for each would have no end
+		m.newest[server] = &newest{gauge: births.WithLabelValues(server)}
+	}
 	return m
 }
 
@@ -162,5 +185,8 @@ func (m *metrics) batch(events []event.Event, repeats, refused int) {
 	now := time.Now()
 	for _, e := range events {
 		m.lag.Observe(max(0, now.Sub(e.Time()).Seconds()))
+		if n := m.newest[e.Server]; n != nil {
+			n.see(e.Time(), now)
+		}
 	}
 }

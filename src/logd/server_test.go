@@ -50,6 +50,32 @@ func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {
 	}
 }
 
+func TestNewestTellsTheBirthOfTheNewestEventStored(t *testing.T) {
+	s := serve(t, logdtest.NewMemory(), time.Minute)
+	p := s.connect(t)
+	now := time.Now()
+	sent := uint64(0)
+	for _, step := range []struct {
+		server string
+		born   time.Time
+		want   int64
+	}{
+		{"auth", now.Add(-time.Minute), now.Add(-time.Minute).Unix()},
+		{"auth", now.Add(-time.Hour), now.Add(-time.Minute).Unix()}, // late
+		{"auth", now.Add(time.Hour), now.Add(-time.Minute).Unix()},  // of a clock that goes wrong
+		{"other", now, now.Add(-time.Minute).Unix()},
+		{"chat", now, now.Add(-time.Minute).Unix()}, // has a value of its own
+		{"auth", now.Add(-time.Second), now.Add(-time.Second).Unix()},
+	} {
+		p.send(t, text([]event.Event{{ID: event.NewID(step.born), Server: step.server, Category: "c"}}))
+		sent++
+		p.waitAck(t, sent)
+		if got := s.metric(t, "newest_timestamp_seconds"); int64(got) != step.want { // of auth
+			t.Errorf("after %s of %v: %v, want %d", step.server, step.born, got, step.want)
+		}
+	}
+}
+
 func TestLineCutAnywhereIsOneLine(t *testing.T) {
 	store := logdtest.NewMemory()
 	s := serve(t, store, time.Minute)

@@ -33,6 +33,7 @@ type Item struct {
 	ValueMap    *ValueMap
 	Master      string // key of the master item
 	URL         string
+	Formula     string // of a calculated item, of items of its own host
 	Steps       []Step
 	History     string // "" is the default
 	Trends      string
@@ -81,9 +82,10 @@ type ValueMap struct {
 
 // Types of items, of values, and severities, as the XML has them.
 const (
-	HTTPAgent = "HTTP_AGENT"
-	Dependent = "DEPENDENT"
-	Internal  = "INTERNAL"
+	HTTPAgent  = "HTTP_AGENT"
+	Dependent  = "DEPENDENT"
+	Internal   = "INTERNAL"
+	Calculated = "CALCULATED"
 
 	Float = "FLOAT"
 	Char  = "CHAR"
@@ -93,6 +95,16 @@ const (
 	Average = "AVERAGE"
 	High    = "HIGH"
 )
+
+// Macro returns a macro's default, "" where the template has none of that name.
+func (t Template) Macro(name string) string {
+	for _, m := range t.Macros {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	return ""
+}
 
 // Templates returns all templates.
 func Templates() []Template {

@@ -121,7 +121,7 @@ func logger(d daemon) (items []Item, triggers []Trigger) {
 		d.value("backlog", "backlog", "chatlab_logger_backlog_bytes", "B"),
 		d.value("spool", "spool", "chatlab_logger_spool_bytes", "B"),
 	)
-	connected := d.value("connected to a log server", "connected", "chatlab_logger_connected", "", unchanged)
+	connected := d.value("connected to a log server", "connected", "chatlab_logger_connected", "")
 	isFull := d.value("spool is full", "full", "chatlab_logger_spool_full", "")
 	connected.ValueMap, isFull.ValueMap = yesNo, yesNo
 	items = append(items, connected, isFull)

@@ -75,6 +75,9 @@ func chat() Template {
 			d.rate("slow readers cut", "slow", "chatlab_chat_slow_consumers_total"),
 			d.rate("sessions resumed", "resumes", "chatlab_chat_resumes_total"),
 			d.rate("lines repeated", "repeats", "chatlab_chat_repeats_total"),
+			d.rate("passes of the fan-out", "fanout.passes", "chatlab_chat_fanout_delay_seconds_count"),
+			d.rate("delay of all passes", "fanout.seconds", "chatlab_chat_fanout_delay_seconds_sum"),
+			fanout(d),
 		}, logItems),
 		Rules: []Rule{members("chat", "Chat server")},
 		Triggers: slices.Concat(upTriggers, []Trigger{
@@ -90,6 +93,16 @@ func chat() Template {
 			{"{$CHAT.ROUNDTRIP.NODATA}", "10m", "Time without a line that comes back"},
 			{"{$CHAT.SLOW.MAX}", "1", "Slow readers cut a second"},
 		})...),
+	}
+}
+
+// fanout is the mean of the passes since the last look, 0 when there were none.
+func fanout(d daemon) Item {
+	passes := `last("` + d.name + `.fanout.passes")`
+	return Item{
+		Name: d.title + ": fan-out delay", Key: d.name + ".fanout.delay", Type: Calculated, Delay: "{$CHATLAB.DELAY.SLOW}", ValueType: Float, Units: "!ms", Group: d.group,
+		Formula:     `1000*last("` + d.name + `.fanout.seconds")/(` + passes + `+(` + passes + `=0))`,
+		Description: "From storing a line to its having been written to everyone in its room.",
 	}
 }
 

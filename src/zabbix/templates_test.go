@@ -157,7 +157,7 @@ func healthdKeys(t *testing.T) []string {
 	}
 	var out []string
 	for _, c := range []health.Check{up, discovery, health.NewLogin(health.Services{}, nil), health.NewRoundtrip(health.Services{}, nil),
-		health.NewLag(health.Services{}, nil, nil), health.NewBacklog(health.Services{}), health.NewDatabase("mariadb", nil),
+		health.NewLag(health.Services{}, nil), health.NewBacklog(health.Services{}), health.NewDatabase("mariadb", nil),
 		health.NewDatabase("mongodb", nil), health.NewCert(nil, health.Services{}), health.NewMetric(health.Services{})} {
 		out = append(out, c.Key())
 	}

@@ -46,6 +46,7 @@ type (
 		Trends        string    `xml:"trends,omitempty"`
 		ValueType     string    `xml:"value_type,omitempty"`
 		Units         string    `xml:"units,omitempty"`
+		Params        string    `xml:"params,omitempty"`
 		Description   string    `xml:"description,omitempty"`
 		Applications  []xmlName `xml:"applications>application"`
 		ValueMap      *xmlName  `xml:"valuemap"`
@@ -195,7 +196,7 @@ func (t Template) valueMaps() []xmlValueMap {
 func (i Item) xml() xmlItem {
 	x := xmlItem{
 		Name: i.Name, Type: i.Type, Key: i.Key, Delay: i.Delay, History: i.History, Trends: i.Trends, ValueType: i.ValueType,
-		Units: i.Units, Description: i.Description, Applications: []xmlName{{i.Group}}, URL: i.URL,
+		Units: i.Units, Params: i.Formula, Description: i.Description, Applications: []xmlName{{i.Group}}, URL: i.URL,
 	}
 	if i.ValueType == Text || i.ValueType == Char {
 		x.Trends = "0"

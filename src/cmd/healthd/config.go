@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"time"
 
@@ -84,7 +83,7 @@ func newAgent(cfg config) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	mongo, events, err := a.openMongo(cfg.MongoDB)
+	mongo, err := a.openMongo(cfg.MongoDB)
 	if err != nil {
 		a.Close()
 		return nil, err
@@ -93,7 +92,7 @@ func newAgent(cfg config) (*agent, error) {
 	a.checks = health.NewRegistry(
 		health.Ping{}, health.AgentVersion(app.Version()), health.Hostname(cfg.Node), up, discovery,
 		health.NewLogin(cfg.Services, account), health.NewRoundtrip(cfg.Services, account),
-		health.NewLag(cfg.Services, account, events), health.NewBacklog(cfg.Services),
+		health.NewLag(cfg.Services, account), health.NewBacklog(cfg.Services),
 		health.NewDatabase("mariadb", maria), health.NewDatabase("mongodb", mongo),
 		health.NewCert(cfg.Certs, cfg.Services), health.NewMetric(cfg.Services),
 	)
@@ -112,28 +111,16 @@ func (a *agent) openMaria(cfg mariaConfig) (health.Pinger, error) {
 	return p, nil
 }
 
-func (a *agent) openMongo(cfg mongodb.Config) (health.Pinger, health.EventLog, error) {
+func (a *agent) openMongo(cfg mongodb.Config) (health.Pinger, error) {
 	if cfg.URI == "" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	log, err := mongodb.Open(cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a.close = append(a.close, log.Close)
-	return log, eventLog{log}, nil
-}
-
-// eventLog is a health.EventLog.
-type eventLog struct{ log *mongodb.Log }
-
-// Has looks for one event; any will do, so nothing is sorted.
-func (l eventLog) Has(ctx context.Context, server, category, user, data string, since time.Time) (bool, error) {
-	f := mongodb.Filter{Server: server, Category: category, ID: user, DataPrefix: data, Since: since.Truncate(time.Second)}
-	for _, err := range l.log.Scan(ctx, f) {
-		return err == nil, err
-	}
-	return false, nil
+	return log, nil
 }
 
 // serverTLS and clientTLS are nil without certificates. Zabbix's programs on

@@ -12,6 +12,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/watch"
 )
 
 func statusCommand(o *options) *cobra.Command {
@@ -32,6 +33,7 @@ func statusCommand(o *options) *cobra.Command {
 				err = writeJSON(o.env.Stdout, rows)
 			} else {
 				err = printStatus(o.env.Stdout, rows)
+				printPlaces(o.env.Stdout, l)
 			}
 			if err != nil {
 				return err
@@ -74,6 +76,13 @@ func printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 		fmt.Fprintln(w)
 	}
 	return w.Flush()
+}
+
+// printPlaces prints where to look at the lab, and where the password is.
+func printPlaces(out io.Writer, l *lab.Lab) {
+	for _, p := range watch.Places(l) {
+		fmt.Fprintf(out, "%s: %s, user %s, password in %s\n", p.Name, p.URL, p.User, p.Password)
+	}
 }
 
 // age prints a duration as a person would say it.

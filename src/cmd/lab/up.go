@@ -78,6 +78,7 @@ func printSummary(out io.Writer, o *options, l *lab.Lab, rows []lab.ServiceStatu
 	if err := printStatus(out, rows); err != nil {
 		return err
 	}
+	printPlaces(out, l)
 	return printNext(out, o, l)
 }
 

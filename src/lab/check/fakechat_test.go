@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 	"chatlab/src/wire"
 )
 
@@ -174,7 +175,8 @@ func (c *fakeChat) say(s *fakeSession, l wire.Line) {
 	for _, other := range c.sessions {
 		other.show(m)
 	}
-	c.f.emit("chat", "chat", m.User, m.Text)
+	// One clock for the line and its event, as in chatd: a check compares the two to the second.
+	c.f.record(event.Event{ID: event.NewID(m.Time), Server: "chat", Category: "chat", Subject: m.User, Data: m.Text})
 }
 
 func (s *fakeSession) command(text string) bool {

@@ -51,6 +51,8 @@ type Journey struct {
 	talk          func() (*talk, error)
 	logged        func() (*journal, error)
 	looks         looks
+	watch         func() (*watched, error) // what Zabbix knows of the lab
+	panelWait     time.Duration            // how long a panel may take to have values
 }
 
 // person is one user of the journey.
@@ -72,7 +74,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	j := &Journey{
 		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(), ctx: ctx,
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
-		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline),
+		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline), panelWait: lab.Allow(l.Target, panelLimit),
 	}
 	for i := range j.people {
 		j.people[i] = j.newPerson(i)
@@ -95,6 +97,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	})
 	j.talk = step(j, j.converse)
 	j.logged = sync.OnceValues(j.readLog)
+	j.watch = sync.OnceValues(j.watched)
 	return j
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"chatlab/src/errs"
@@ -21,7 +20,7 @@ func zabbixChecks(j *Journey) []Check {
 	if len(j.lab.Inventory.Members(inventory.ZabbixServer)) == 0 {
 		return nil
 	}
-	view := sync.OnceValues(j.watched)
+	view := j.watch
 	checks := []Check{
 		{Name: "zabbix.password", Text: "the default account has not its default password", Run: defaultPassword},
 		{Name: "zabbix.problems", Text: "no trigger fires on a healthy lab", Run: func(_ context.Context, e *Env) error {
@@ -121,6 +120,7 @@ func itemsFresh(e *Env, h watchedHost, seen *seenHost) {
 				continue
 			}
 			e.True(seen.Rules[i].State == "0", "discovery "+want.Key+" supported", "%s", seen.Rules[i].Error)
+			e.True(slices.ContainsFunc(seen.Items, func(s seenItem) bool { return madeBy(want, s.Key) }), "something found by discovery "+want.Key, "nothing")
 		}
 	}
 	for _, got := range seen.Items { // what was discovered as well

@@ -89,3 +89,16 @@ func TestWhatZabbixLacksIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatADiscoveryMakesIsKnown(t *testing.T) {
+	host := watchedHosts(machines(t))[0] // a machine: disks and interfaces
+	w := answered(t, func(h map[string]any) {
+		h["discoveries"] = []any{map[string]any{"itemid": "8", "key_": "vfs.fs.discovery"}, map[string]any{"itemid": "9", "key_": "net.if.discovery"}}
+		item := map[string]any{"itemid": "10", "key_": "vfs.fs.size[/,pused]", "state": "0", "lastclock": "1700000000", "type": "0"}
+		h["items"] = append(h["items"].([]any), item)
+	})
+	lacks := w.hosts["auth"].undiscovered(host.templates)
+	if len(lacks) != 1 || lacks[0].Key != "net.if.discovery" {
+		t.Errorf("%+v", lacks)
+	}
+}

@@ -2,11 +2,13 @@ package check
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/lab/watch"
+	"chatlab/src/zabbix"
 	"chatlab/src/zabbix/api"
 )
 
@@ -99,6 +101,9 @@ func (w *watched) lacking(hosts []watchedHost) []seenItem {
 			continue
 		}
 		settled = settled && seen.available()
+		for _, r := range seen.undiscovered(h.templates) {
+			out = append(out, r)
+		}
 		for _, i := range seen.Items {
 			if i.LastClock == "0" || i.State != "0" {
 				out = append(out, i)
@@ -109,6 +114,35 @@ func (w *watched) lacking(hosts []watchedHost) []seenItem {
 		return nil
 	}
 	return out
+}
+
+// undiscovered are the discoveries that have found nothing yet: their first look
+// comes within their interval, which may be an hour.
+func (h *seenHost) undiscovered(templates []zabbix.Template) []seenItem {
+	var out []seenItem
+	for _, t := range templates {
+		for _, want := range t.Rules {
+			i := slices.IndexFunc(h.Rules, func(s seenItem) bool { return s.Key == want.Key })
+			if i >= 0 && !slices.ContainsFunc(h.Items, func(s seenItem) bool { return madeBy(want, s.Key) }) {
+				out = append(out, h.Rules[i])
+			}
+		}
+	}
+	return out
+}
+
+// foundMacro stands in a prototype's key for what was found.
+var foundMacro = regexp.MustCompile(`\\\{#[A-Z]+\\\}`)
+
+// madeBy tells whether a key is of an item that a discovery makes.
+func madeBy(r zabbix.Rule, key string) bool {
+	for _, i := range r.Items {
+		pattern := foundMacro.ReplaceAllString(regexp.QuoteMeta(i.Key), ".+")
+		if ok, err := regexp.MatchString("^"+pattern+"$", key); err == nil && ok {
+			return true
+		}
+	}
+	return false
 }
 
 // taskNow is the kind of task that takes an item's value at once.

@@ -212,7 +212,7 @@ func TestThePlaybookCanBeginInTheMiddle(t *testing.T) {
 	inv := parse(t, text)
 	target := &Target{machines: &Machines{network: network{namesOf("/s"), inv}, state: "/s"}, cfg: Config{Inventory: inv, Project: "/p"}}
 	args, err := target.playArgs("site.yml", "authd")
-	if err != nil || args[len(args)-1] != "authd,chatd,healthd" {
+	if err != nil || args[len(args)-1] != "authd,chatd,healthd,zabbix,grafana" || !slices.Contains(args, "grafana_absent=true") {
 		t.Errorf("%q %v", args, err)
 	}
 	if _, err := target.playArgs("site.yml", "nothing"); !errs.Is(err, errs.Usage) {
@@ -222,6 +222,10 @@ func TestThePlaybookCanBeginInTheMiddle(t *testing.T) {
 		if strings.Contains(a, "secret") && !strings.Contains(a, "/s/secrets/ssh.key") {
 			t.Errorf("%q", a)
 		}
+	}
+	target.cfg.Inventory = parse(t, strings.Replace(text, "vars: {", "vars: {grafana_package_file: /f.deb, grafana_plugin_zip: /f.zip, ", 1))
+	if args, err = target.playArgs("site.yml", ""); err != nil || slices.Contains(args, "grafana_absent=true") {
+		t.Errorf("with files of Grafana: %q %v", args, err)
 	}
 	site, err := os.ReadFile("../../../ansible/site.yml")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // parts are the tags of site.yml in its order: where `--from` can begin.
-var parts = []string{"base", "mariadb", "mongodb", "logd", "authd", "chatd", "healthd"}
+var parts = []string{"base", "mariadb", "mongodb", "logd", "authd", "chatd", "healthd", "zabbix", "grafana"}
 
 // slow is how long a task takes that gets a line of its own.
 const slow = 5 * time.Second
@@ -88,6 +88,9 @@ func (t *Target) playArgs(playbook, from string) ([]string, error) {
 		"-u", access.User, "--private-key", access.Key, "--ssh-common-args", "-o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + access.KnownHosts,
 		"-e", "lab_state=" + t.machines.state, "-e", "mongodb_embedded=true",
 		"-e", "chatlab_packages_dir=" + filepath.Join(t.cfg.Project, "dist"),
+	}
+	if t.cfg.Inventory.Var("grafana_package_file") == "" || t.cfg.Inventory.Var("grafana_plugin_zip") == "" {
+		args = append(args, "-e", "grafana_absent=true") // no package server of the distribution has it
 	}
 	if from != "" {
 		i := slices.Index(parts, from)

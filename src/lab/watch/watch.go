@@ -3,6 +3,7 @@ package watch
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -75,4 +76,46 @@ func Firing(ctx context.Context, c *api.Client) ([]Problem, error) {
 	}
 	slices.SortFunc(out, func(a, b Problem) int { return strings.Compare(a.String(), b.String()) })
 	return out, nil
+}
+
+// grafanaPort is where Grafana listens unless the inventory has grafana_port.
+const grafanaPort = "3000"
+
+// GrafanaAccount is Grafana's administrator.
+const GrafanaAccount = "admin"
+
+// GrafanaURL returns where Grafana answers, "" when the inventory has none.
+func GrafanaURL(inv *inventory.Inventory) string {
+	members := inv.Members(inventory.Grafana)
+	if len(members) == 0 {
+		return ""
+	}
+	port := inv.Var("grafana_port")
+	if port == "" {
+		port = grafanaPort
+	}
+	return "http://" + net.JoinHostPort(members[0].Public.String(), port)
+}
+
+// Place is a page for a browser.
+type Place struct {
+	Name, URL, User string
+	Password        string // the file that holds it
+}
+
+// Places lists the pages that a lab has: one without its password was not set up.
+func Places(l *lab.Lab) []Place {
+	var out []Place
+	add := func(p Place, secret string) {
+		path, err := l.Target.Secret(secret)
+		if err == nil && p.URL != "" {
+			p.Password = path
+			out = append(out, p)
+		}
+	}
+	add(Place{Name: "Grafana", URL: GrafanaURL(l.Inventory), User: GrafanaAccount}, "grafana.password")
+	if base, err := URL(l.Inventory); err == nil {
+		add(Place{Name: "Zabbix", URL: base, User: Account}, "zabbix.password")
+	}
+	return out
 }

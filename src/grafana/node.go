@@ -1,0 +1,86 @@
+package grafana
+
+// node shows everything of one machine.
+func node() Dashboard {
+	d := dashboard(nodeUID, "Node", "Everything of one machine.", "/^${node}( services)?$/", rows(
+		tiles(0, 4, nodeTiles()...),
+		tiles(4, 8, nodeCPU()...),
+		tiles(12, 8, nodeSpace()...),
+		tiles(20, 8, nodeNetwork()...),
+		tiles(28, 7, nodeServices()...),
+		tiles(35, 7,
+			alarms(text{"Open problems", "Of this machine and of what it serves. Empty is well.", "none"}, wide(12), "/^${node}( services)?$/"),
+			graph(text{"Free inodes", "Of each file system.", "no values"}, wide(6), "percent",
+				line{item: "/^Disk .*: free inodes in %$/", host: thisNode}).percent().limited(marks(green, mark{limit(nodeT, "{$NODE.FS.INODES.MIN}"), red})),
+			graph(text{"Processes", "How many run.", "no values"}, wide(6), "short", line{item: "System: processes", name: "processes", color: blue, host: thisNode})),
+	)...)
+	d.Templating.List = append(d.Templating.List, nodes())
+	return d
+}
+
+func nodeTiles() []Panel {
+	agent := upTile("Agent", "Whether Zabbix reaches the node's agent.", wide(4), freshSlow, line{item: "Agent: availability", host: thisNode}, "")
+	agent.FieldConfig.Defaults.Mappings = agentWords()
+	plain := func(title, says, unit string, limits *Thresholds, item string) Panel {
+		p := figure(text{title, says, "no answer"}, wide(4), unit, limits, line{item: item, host: thisNode})
+		p.TimeFrom, p.HideTimeOverride = freshSlow, true
+		return p
+	}
+	uptime := plain("Up for", "Time since the machine booted.", "dtdurations", marks(blue), "System: uptime")
+	options, _ := uptime.Options.(map[string]any)
+	options["graphMode"] = "none"
+	return []Panel{
+		agent, uptime,
+		plain("CPU", "Use of all processors.", "percent", busy(limit(nodeT, "{$NODE.CPU.MAX}")), "CPU: use").decimals(0),
+		plain("Load", "Load average of five minutes, for each processor.", "short", busy(limit(nodeT, "{$NODE.LOAD.MAX}")), "CPU: load avg5 for each CPU").decimals(2),
+		plain("Memory", "Memory in use.", "percent", busy(100-limit(nodeT, "{$NODE.MEMORY.MIN}")), "Memory: use in %").decimals(0),
+		plain("Swap free", "0 where there is none.", "bytes", marks(blue), "Swap: free").decimals(0),
+	}
+}
+
+func nodeCPU() []Panel {
+	at := func(item, name, color string) line { return line{item: item, name: name, color: color, host: thisNode} }
+	return []Panel{
+		graph(text{"CPU", "What the processors do when they are not idle.", "no values"}, wide(12), "percent",
+			at("CPU: user", "user", blue), at("CPU: system", "system", orange), at("CPU: iowait", "waiting for disks", red)).
+			stacked().percent().limited(above(limit(nodeT, "{$NODE.CPU.MAX}"), red)),
+		graph(text{"Load", "Processes that run or wait to, on average.", "no values"}, wide(12), "short",
+			at("CPU: load avg1", "1 minute", blue), at("CPU: load avg5", "5 minutes", purple), at("CPU: load avg15", "15 minutes", grey)).atLeast(1),
+	}
+}
+
+func nodeSpace() []Panel {
+	return []Panel{
+		graph(text{"Memory", "Memory in use.", "no values"}, wide(12), "percent", line{item: "Memory: use in %", name: "in use", color: blue, host: thisNode}).
+			percent().limited(above(100-limit(nodeT, "{$NODE.MEMORY.MIN}"), red)),
+		graph(text{"Disks", "Use of each file system.", "no values"}, wide(12), "percent", line{item: "/^Disk .*: use in %$/", host: thisNode}).
+			percent().limited(marks(green, mark{limit(nodeT, "{$NODE.FS.WARN}"), orange}, mark{limit(nodeT, "{$NODE.FS.MAX}"), red})),
+	}
+}
+
+func nodeNetwork() []Panel {
+	traffic := graph(text{"Network", "Received above the line, sent below it, of each interface.", "no values"}, wide(12), "bps",
+		line{item: "/^Network .*: received$/", host: thisNode}, line{item: "/^Network .*: sent$/", host: thisNode, below: true})
+	traffic.FieldConfig.Defaults.Custom["axisCenteredZero"] = false
+	faults := graph(text{"Network: errors and drops", "A second, of each interface. Nothing is well.", "no values"}, wide(12), "short",
+		line{item: "/^Network .*: errors (received|sent)$/", host: thisNode}, line{item: "/^Network .*: dropped (received|sent)$/", host: thisNode}).
+		limited(above(limit(nodeT, "{$NODE.NET.ERRORS.MAX}"), red)).atLeast(limit(nodeT, "{$NODE.NET.ERRORS.MAX}"))
+	return []Panel{short(traffic), short(faults)}
+}
+
+// short leaves out of the legend what the title says.
+func short(p Panel) Panel {
+	p.Transformations = append(p.Transformations, Transform{"renameByRegex", map[string]any{"regex": "^(?:Network|Disk) (.+): (.+)$", "renamePattern": "$1 $2"}})
+	return p
+}
+
+func nodeServices() []Panel {
+	return []Panel{
+		history(text{"Services here", "What this machine serves: green is up, red is down.", "it serves nothing"}, wide(8),
+			line{item: "/^(Auth server|Chat server|Log server|MariaDB|MongoDB): up$/", host: thisServices}),
+		graph(text{"CPU of the services", "Percent of one processor.", "it serves nothing"}, wide(8), "percent",
+			line{item: "/^(authd|chatd|logd|authd's logger|chatd's logger): CPU$/", host: thisServices}).atLeast(10),
+		graph(text{"Memory of the services", "Resident memory.", "it serves nothing"}, wide(8), "bytes",
+			line{item: "/^(authd|chatd|logd|authd's logger|chatd's logger): memory$/", host: thisServices}),
+	}
+}
