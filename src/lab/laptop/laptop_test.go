@@ -207,7 +207,7 @@ func TestEveryGoldenFileHasItsCase(t *testing.T) {
 	if err != nil || len(files) < len(cases) {
 		t.Fatalf("%d files, %d cases: %v", len(files), len(cases), err)
 	}
-	others := map[string]bool{"route-namespace": true, "mirrors": true, "box-registry": true, "box-registry-none": true, "box-registry-away": true, "box-url": true}
+	others := map[string]bool{"route-namespace": true, "mirrors": true, "box-registry": true, "box-registry-none": true, "box-registry-away": true, "box-url": true, "libvirt-driver": true}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".golden")
 		if cases[name] == nil && !others[name] {
@@ -288,6 +288,18 @@ func TestASubnetThatIsRoutedInRealityIsFound(t *testing.T) {
 	run("-n", name, "link", "set", "other0", "up")
 	r.program("ip", `exec `+ip+` -n `+name+` "$@"`)
 	r.golden("route-namespace")
+}
+
+// The real `virsh`, of libvirt's own driver for tests, which needs no daemon and
+// has the network that libvirt comes with.
+func TestANetworkOfTheRealLibvirtIsFound(t *testing.T) {
+	virsh := realProgram(t, "virsh")
+	r := newRig(t)
+	r.own("provider: libvirt\nproviders: {libvirt: {uri: 'test:///default'}}\n")
+	r.write(r.project, "lab/hosts.yml", strings.ReplaceAll(hosts, "10.20.75.", "192.168.122."), 0o600)
+	r.program("virsh", `exec `+virsh+` "$@"`)
+	r.program("ip", "echo '[]'")
+	r.golden("libvirt-driver")
 }
 
 func TestTheProjectsOwnTablesAreUnderstood(t *testing.T) {

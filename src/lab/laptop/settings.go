@@ -83,6 +83,9 @@ func readTable(path string) (map[string]any, error) {
 	if err := yaml.Unmarshal(text, &table); err != nil {
 		return nil, errs.E(errs.Usage, "%s: %s", path, oneLine(err.Error()))
 	}
+	if table == nil { // the file says null
+		table = map[string]any{}
+	}
 	return table, nil
 }
 
