@@ -60,6 +60,22 @@ type Target interface {
 	Dial(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
+// Slow is a Target whose machines take longer than others for everything, as
+// emulated ones do.
+type Slow interface {
+	Target
+	// Patience is how many times longer, 1 or more.
+	Patience() float64
+}
+
+// Allow returns a time limit as the machines of a target need it.
+func Allow(t Target, limit time.Duration) time.Duration {
+	if s, ok := t.(Slow); ok {
+		return time.Duration(float64(limit) * max(s.Patience(), 1))
+	}
+	return limit
+}
+
 // Publisher is a Target whose machines keep copies of the deployment's secrets.
 type Publisher interface {
 	Target
@@ -133,6 +149,21 @@ type Powered interface {
 	// PowerOn boots it, and returns when it has booted and its services are
 	// ready. A machine that runs is left alone.
 	PowerOn(ctx context.Context) error
+}
+
+// Snapshotter is a Target that keeps the state of all its machines under a
+// name, and goes back to it. The machines are switched off in good order
+// meanwhile, so that databases are at rest, and run again afterwards.
+type Snapshotter interface {
+	Target
+	// Snapshots lists the names, the oldest first.
+	Snapshots(ctx context.Context) ([]string, error)
+	// SaveSnapshot keeps the state of all machines, or of none. Codes: usage
+	// (the name is taken or none, the lab was never up), failed.
+	SaveSnapshot(ctx context.Context, name string, p Progress) error
+	// RestoreSnapshot brings all machines back, or none, and returns when their
+	// services are ready. Codes: not_found (the fix lists what there is), failed.
+	RestoreSnapshot(ctx context.Context, name string, p Progress) error
 }
 
 // Action is what [Host].Do can do to a service.

@@ -51,6 +51,16 @@ func machinesCommand(o *options) *cobra.Command {
 			return o.explain(target.Play(cmd.Context(), args[0], "", newProgress(o.env.Stdout)))
 		},
 	})
+	cmd.AddCommand(&cobra.Command{
+		Use: "image", Short: "Build the machines' image unless it is there, and print its folder", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := nspawn.Image(cmd.Context(), newProgress(o.env.Stderr))
+			if err == nil {
+				_, err = fmt.Fprintln(o.env.Stdout, dir)
+			}
+			return err
+		},
+	})
 	var purge bool
 	down := &cobra.Command{
 		Use: "down", Short: "Stop the machines; no process, bridge, rule or mount is left", Args: noArgs,

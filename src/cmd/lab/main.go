@@ -50,7 +50,7 @@ func run(ctx context.Context, env *app.Env) error {
 // verbs are what lab can do.
 func verbs(o *options) []*cobra.Command {
 	return []*cobra.Command{
-		upCommand(o), statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), doctorCommand(o), downCommand(o),
+		upCommand(o), statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), doctorCommand(o), snapshotCommand(o), downCommand(o),
 		superviseCommand(o), mongodCommand(o), machinesCommand(o),
 	}
 }

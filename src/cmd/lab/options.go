@@ -15,6 +15,7 @@ import (
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/nspawn"
+	"chatlab/src/lab/vagrant"
 )
 
 // options are the flags that every verb takes.
@@ -105,11 +106,17 @@ func (o *options) inventoryPath(state string) string {
 		return o.inventory
 	}
 	recorded := local.Recorded
-	if o.target == nspawn.Name {
+	switch o.target {
+	case nspawn.Name:
 		recorded = nspawn.Recorded
+	case vagrant.Name:
+		recorded = vagrant.Recorded
 	}
 	if path := recorded(state); path != "" {
 		return path
+	}
+	if o.target == vagrant.Name {
+		return vagrant.Inventory(projectDir())
 	}
 	name := o.target
 	if name != local.Name {

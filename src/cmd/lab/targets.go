@@ -12,12 +12,14 @@ import (
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/nspawn"
 	"chatlab/src/lab/remote"
+	"chatlab/src/lab/vagrant"
 )
 
 // targets are the places where a lab can be, and what --help says of them.
 var targets = []struct{ name, about string }{
 	{local.Name, "processes of this machine"},
 	{nspawn.Name, "systemd-nspawn machines of this machine, needs root"},
+	{vagrant.Name, "virtual machines of VirtualBox or libvirt"},
 	{remote.Name, "hosts over SSH that the playbook has set up"},
 }
 
@@ -43,6 +45,8 @@ func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, 
 		return local.New(local.Config{State: state, Inventory: inv})
 	case nspawn.Name:
 		return nspawn.New(nspawn.Config{State: state, Inventory: inv, Project: projectDir(), From: o.from})
+	case vagrant.Name:
+		return vagrant.New(vagrant.Config{State: state, Inventory: inv, Project: projectDir()})
 	case remote.Name:
 		return o.hosts(state, inv)
 	}

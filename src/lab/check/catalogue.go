@@ -25,7 +25,7 @@ const upTimeout = 2 * time.Second
 // takes a connection. One that does is enough: what the others lack is for the
 // checks to say.
 func Up(ctx context.Context, l *lab.Lab) error {
-	limit, cancel := context.WithTimeout(ctx, upTimeout)
+	limit, cancel := context.WithTimeout(ctx, lab.Allow(l.Target, upTimeout))
 	defer cancel()
 	var silent []string
 	for _, part := range []string{partAuth, partChat} {

@@ -172,6 +172,7 @@ func (c Check) result(ctx context.Context, j *Journey) Result {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
+	timeout = j.allow(timeout)
 	limit, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	env := &Env{Journey: j}

@@ -153,7 +153,7 @@ func (j *Journey) readLog() (*journal, error) {
 // not every log database has an index that helps with more.
 func (j *Journey) records(ctx context.Context) ([]mongodb.Record, error) {
 	return j.looks.take(ctx, func() ([]mongodb.Record, error) {
-		ctx, cancel := context.WithTimeout(j.ctx, eventLook)
+		ctx, cancel := context.WithTimeout(j.ctx, j.allow(eventLook))
 		defer cancel()
 		var after event.ID
 		binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time

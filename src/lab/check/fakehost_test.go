@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
 )
 
 // fakeHost is the machine of the fake lab, as its commands show it.
@@ -109,6 +111,17 @@ func TestOtherWaysInWhichAMachineIsWrong(t *testing.T) {
 	} {
 		if r := newFake(t, fault).run(t, want.check).Results[0]; r.Result != Fail || !strings.Contains(r.Seen, want.seen) {
 			t.Errorf("%s: %+v", fault, r)
+		}
+	}
+}
+
+func TestADHCPClientIsNoListenerOfTheLab(t *testing.T) {
+	n := inventory.Node{Public: netip.MustParseAddr("10.0.1.1"), Private: netip.MustParseAddr("10.0.2.1")}
+	for at, want := range map[string]bool{"10.0.9.9:68": true, "0.0.0.0:68": true, "10.0.1.1:68": false, "10.0.2.1:68": false, "10.0.9.9:67": false} {
+		for _, protocol := range []string{"udp", "tcp"} {
+			if got := (listener{protocol, netip.MustParseAddrPort(at)}).leases(n); got != (want && protocol == "udp") {
+				t.Errorf("%s %s: %v", protocol, at, got)
+			}
 		}
 	}
 }

@@ -74,7 +74,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	j := &Journey{
 		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(), ctx: ctx,
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
-		patience: patience, eventWait: eventDeadline, panelWait: panelLimit,
+		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline), panelWait: lab.Allow(l.Target, panelLimit),
 	}
 	for i := range j.people {
 		j.people[i] = j.newPerson(i)
@@ -107,10 +107,18 @@ func (j *Journey) Close() { j.http.CloseIdleConnections() }
 // step makes a shared step: taken once, with a time limit of its own.
 func step[T any](j *Journey, take func(ctx context.Context) (T, error)) func() (T, error) {
 	return sync.OnceValues(func() (T, error) {
-		ctx, cancel := context.WithTimeout(j.ctx, stepTimeout)
+		ctx, cancel := context.WithTimeout(j.ctx, j.allow(stepTimeout))
 		defer cancel()
 		return take(ctx)
 	})
+}
+
+// allow returns a time limit as the lab's machines need it.
+func (j *Journey) allow(limit time.Duration) time.Duration {
+	if j == nil || j.lab == nil { // checks of no lab, as the engine's own tests have
+		return limit
+	}
+	return lab.Allow(j.lab.Target, limit)
 }
 
 // name makes a name, of a user or a room, that only this run uses.

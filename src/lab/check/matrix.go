@@ -58,7 +58,7 @@ func (e *Env) matrixFrom(ctx context.Context, node string) error {
 	dials.SetLimit(workers)
 	for _, at := range e.privateListeners() {
 		dials.Go(func() error {
-			limit, cancel := context.WithTimeout(ctx, reachTimeout)
+			limit, cancel := context.WithTimeout(ctx, e.allow(reachTimeout))
 			defer cancel()
 			err := answers(limit, from.Dial, at.addr)
 			e.True(err == nil, fmt.Sprintf("%s on %s answering %s", at.addr, at.node, node), "%v", err)
@@ -78,7 +78,7 @@ func (e *Env) closed(ctx context.Context, dial dialer, from string) {
 		for _, port := range e.privatePorts() {
 			addr := net.JoinHostPort(n.Public.String(), port)
 			dials.Go(func() error {
-				limit, cancel := context.WithTimeout(ctx, isolationTimeout)
+				limit, cancel := context.WithTimeout(ctx, e.allow(isolationTimeout))
 				defer cancel()
 				err := answers(limit, dial, addr)
 				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s, from %s", addr, n.Name, from), "it answers")

@@ -143,7 +143,7 @@ func (e *Env) isolated(ctx context.Context, private []endpoint) error {
 			}
 			addr := net.JoinHostPort(n.Public.String(), port)
 			dials.Go(func() error {
-				limit, cancel := context.WithTimeout(ctx, isolationTimeout)
+				limit, cancel := context.WithTimeout(ctx, e.allow(isolationTimeout))
 				defer cancel()
 				err := answers(limit, outside, addr)
 				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s", addr, n.Name), "it answers")

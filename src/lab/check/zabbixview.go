@@ -43,7 +43,7 @@ type seenItem struct {
 }
 
 func (j *Journey) watched() (*watched, error) {
-	ctx, cancel := context.WithTimeout(j.ctx, watchLimit)
+	ctx, cancel := context.WithTimeout(j.ctx, j.allow(watchLimit))
 	defer cancel()
 	c, err := watch.Open(ctx, j.lab, j.http)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"chatlab/src/errs"
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/remote"
 )
 
@@ -78,13 +77,5 @@ func (h *host) PowerOn(ctx context.Context) error {
 	if err := h.t.machines.awaitBoot(ctx, m); err != nil {
 		return err
 	}
-	for _, service := range h.t.cfg.Inventory.Services(m.node) {
-		if service == inventory.ZabbixServer || service == inventory.Grafana {
-			continue
-		}
-		if err := h.AwaitReady(ctx, service); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.AwaitServices(ctx)
 }

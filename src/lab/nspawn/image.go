@@ -74,6 +74,16 @@ func newImage(ctx context.Context) (*image, error) {
 	return im, nil
 }
 
+// Image builds the machines' base image unless it is there, and returns its
+// folder. Codes: usage, failed.
+func Image(ctx context.Context, p lab.Progress) (string, error) {
+	im, err := newImage(ctx)
+	if err != nil {
+		return "", err
+	}
+	return im.ensure(ctx, p)
+}
+
 // hash changes with all that makes the image. fmt prints maps sorted.
 func (im *image) hash() string {
 	sum := sha256.Sum256([]byte(fmt.Sprint(suite, packages, customize, im.sources, im.apt, im.certs)))

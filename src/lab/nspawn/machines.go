@@ -68,11 +68,7 @@ func (s *Machines) Up(ctx context.Context, p lab.Progress) error {
 		return err
 	}
 	defer lock.Unlock()
-	im, err := newImage(ctx)
-	if err != nil {
-		return err
-	}
-	base, err := im.ensure(ctx, p)
+	base, err := Image(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -28,11 +28,12 @@ type Target struct {
 }
 
 var (
-	_ lab.Target    = (*Target)(nil)
-	_ lab.Publisher = (*Target)(nil)
-	_ lab.Tunable   = (*host)(nil)
-	_ lab.Networked = (*host)(nil)
-	_ lab.Powered   = (*host)(nil)
+	_ lab.Target      = (*Target)(nil)
+	_ lab.Publisher   = (*Target)(nil)
+	_ lab.Snapshotter = (*Target)(nil)
+	_ lab.Tunable     = (*host)(nil)
+	_ lab.Networked   = (*host)(nil)
+	_ lab.Powered     = (*host)(nil)
 )
 
 // New describes the lab of a state folder; it touches nothing. Fails with code

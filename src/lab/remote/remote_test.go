@@ -41,6 +41,40 @@ func TestACommandArrivesAsItWasGiven(t *testing.T) {
 	}
 }
 
+func TestAUserWhoIsNotRootUsesSudo(t *testing.T) {
+	m := newMachine(t)
+	m.program(t, "sudo", "echo \"sudo:$1:$2:$3:$4\"\n")
+	m.access.User = "vagrant"
+	h := NewHost("one", m.host, m.access)
+	defer h.Close()
+	if out, err := h.Run(t.Context(), "id", "-u"); err != nil || out != "sudo:-n:--:id:-u\n" {
+		t.Errorf("%q %v", out, err)
+	}
+}
+
+func TestLimitsAreLongerWhereMachinesAreSlow(t *testing.T) {
+	inv := newTarget(t, newMachine(t), http.StatusOK).cfg.Inventory
+	for _, tt := range []struct {
+		patience float64
+		want     time.Duration
+	}{{0, time.Second}, {0.5, time.Second}, {10, 10 * time.Second}} {
+		target := New(Config{Inventory: inv, Patience: tt.patience})
+		if got, there := lab.Allow(target, time.Second), target.hosts["one"].link.allow(time.Second); got != tt.want || there != tt.want {
+			t.Errorf("patience %v: a second is %s, on the machine %s", tt.patience, got, there)
+		}
+	}
+}
+
+func TestEachMachineMayHaveAKeyOfItsOwn(t *testing.T) {
+	inv := newTarget(t, newMachine(t), http.StatusOK).cfg.Inventory
+	for keys, want := range map[string]string{"one": "/own", "other": "/shared"} {
+		target := New(Config{Inventory: inv, Access: Access{Key: "/shared"}, Keys: map[string]string{keys: "/own"}})
+		if got := target.hosts["one"].link.access.Key; got != want {
+			t.Errorf("a key for %s: one is reached with %s", keys, got)
+		}
+	}
+}
+
 func TestABrokenConnectionIsOpenedAgain(t *testing.T) {
 	m := newMachine(t)
 	h := NewHost("one", m.host, m.access)

@@ -26,7 +26,7 @@ const (
 
 // Access says how the machines are reached.
 type Access struct {
-	User       string // root where empty
+	User       string // root where empty; another one needs sudo without a password
 	Port       string // 22 where empty
 	Key        string // file of the private key
 	KnownHosts string // file; a machine whose key is not in it is refused
@@ -38,6 +38,7 @@ type link struct {
 	node, address string // host:port
 	access        Access
 	slots         chan struct{}
+	patience      float64 // by how much the limits are longer, at least 1
 
 	mu     sync.Mutex
 	client *ssh.Client
@@ -50,7 +51,12 @@ func newLink(node, address string, a Access) *link {
 	if a.Port == "" {
 		a.Port = "22"
 	}
-	return &link{node: node, address: net.JoinHostPort(address, a.Port), access: a, slots: make(chan struct{}, sessions)}
+	return &link{node: node, address: net.JoinHostPort(address, a.Port), access: a, slots: make(chan struct{}, sessions), patience: 1}
+}
+
+// allow returns a limit as the machine needs it.
+func (l *link) allow(limit time.Duration) time.Duration {
+	return time.Duration(float64(limit) * l.patience)
 }
 
 // get returns the open connection, or a new one. Codes: usage (the key or the
@@ -61,7 +67,7 @@ func (l *link) get(ctx context.Context) (*ssh.Client, error) {
 	if l.client != nil {
 		return l.client, nil
 	}
-	config, err := l.access.config()
+	config, err := l.access.config(l.allow(connectLimit))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +97,7 @@ func (l *link) watch(client *ssh.Client) {
 			return
 		case <-tick.C:
 		}
-		late := time.AfterFunc(aliveLimit, func() { _ = client.Close() })
+		late := time.AfterFunc(l.allow(aliveLimit), func() { _ = client.Close() })
 		_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
 		late.Stop()
 		if err != nil {
@@ -157,7 +163,7 @@ func (l *link) run(ctx context.Context, text string, argv ...string) (stdout str
 		defer stop()
 		var out, diag bytes.Buffer
 		session.Stdin, session.Stdout, session.Stderr = strings.NewReader(text), &out, &diag
-		err = session.Run(quote(argv))
+		err = session.Run(quote(l.asRoot(argv)))
 		stdout = out.String()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -165,6 +171,14 @@ func (l *link) run(ctx context.Context, text string, argv ...string) (stdout str
 		return l.explain(argv, diag.String(), err)
 	})
 	return stdout, err
+}
+
+// asRoot is how root's commands are run by the user who logs in.
+func (l *link) asRoot(argv []string) []string {
+	if l.access.User == "root" {
+		return argv
+	}
+	return append([]string{"sudo", "-n", "--"}, argv...)
 }
 
 // explain says in one line why a command failed. Code failed.
@@ -196,7 +210,7 @@ func (l *link) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 	return conn, err
 }
 
-func (a Access) config() (*ssh.ClientConfig, error) {
+func (a Access) config(limit time.Duration) (*ssh.ClientConfig, error) {
 	text, err := os.ReadFile(a.Key)
 	if err != nil {
 		return nil, errs.E(errs.Usage, "SSH key: %w", err)
@@ -211,12 +225,12 @@ func (a Access) config() (*ssh.ClientConfig, error) {
 	}
 	return &ssh.ClientConfig{
 		User: a.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
-		HostKeyCallback: known, HostKeyAlgorithms: []string{ssh.KeyAlgoED25519}, Timeout: connectLimit,
+		HostKeyCallback: known, HostKeyAlgorithms: []string{ssh.KeyAlgoED25519}, Timeout: limit,
 	}, nil
 }
 
 func dialSSH(ctx context.Context, addr string, config *ssh.ClientConfig) (*ssh.Client, error) {
-	limit, cancel := context.WithTimeout(ctx, connectLimit)
+	limit, cancel := context.WithTimeout(ctx, config.Timeout)
 	defer cancel()
 	var d net.Dialer
 	raw, err := d.DialContext(limit, "tcp", addr)

@@ -20,7 +20,9 @@ type Config struct {
 	Inventory *inventory.Inventory
 	State     string // folder of the deployment's secrets, absolute
 	Access    Access
-	Embedded  bool // the log database is the project's own server, which knows no users
+	Keys      map[string]string // node → file of the private key, where it has one of its own
+	Patience  float64           // by how much longer the machines take for everything; 0 is 1
+	Embedded  bool              // the log database is the project's own server, which knows no users
 }
 
 // Target is a lab on machines that the playbook has set up.
@@ -36,6 +38,7 @@ var (
 	_ lab.Target    = (*Target)(nil)
 	_ lab.Publisher = (*Target)(nil)
 	_ lab.Machined  = (*Target)(nil)
+	_ lab.Slow      = (*Target)(nil)
 	_ lab.Vantage   = (*Host)(nil)
 	_ lab.Tunable   = (*Host)(nil)
 )
@@ -47,7 +50,12 @@ func New(cfg Config) *Target {
 		t.mongo = "chatlab-mongod"
 	}
 	for _, n := range cfg.Inventory.Nodes {
-		h := NewHost(n.Name, n.Public.String(), cfg.Access)
+		access := cfg.Access
+		if key := cfg.Keys[n.Name]; key != "" {
+			access.Key = key
+		}
+		h := NewHost(n.Name, n.Public.String(), access)
+		h.link.patience = max(cfg.Patience, 1)
 		h.target, h.node = t, n
 		t.hosts[n.Name], t.owner[n.Private.String()] = h, h
 	}
@@ -60,6 +68,9 @@ func (t *Target) Close() {
 		h.Close()
 	}
 }
+
+// Patience implements [lab.Slow].
+func (t *Target) Patience() float64 { return max(t.cfg.Patience, 1) }
 
 // Name implements [lab.Target].
 func (t *Target) Name() string { return Name }

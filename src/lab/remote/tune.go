@@ -44,7 +44,7 @@ func (h *Host) renew(ctx context.Context, service string) error {
 // Dir implements [lab.Tunable].
 func (h *Host) Dir(service string) (string, error) {
 	dir := data + service
-	ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), h.link.allow(readyLimit))
 	defer cancel()
 	if _, err := h.Run(ctx, "test", "-d", dir); err != nil {
 		return "", errs.E(errs.NotFound, "%s has no data on %s", service, h.name)

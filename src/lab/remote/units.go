@@ -98,7 +98,7 @@ func (h *Host) doLogger(ctx context.Context, parent string, a lab.Action) error 
 	if !ok {
 		return errs.E(errs.Usage, "a logger lives with its parent: %s %s-logger is not possible", a, parent)
 	}
-	limit, cancel := context.WithTimeout(ctx, readyLimit)
+	limit, cancel := context.WithTimeout(ctx, h.link.allow(readyLimit))
 	defer cancel()
 	var before string
 	err := poll(limit, func() (err error) {
@@ -143,7 +143,7 @@ func poll(ctx context.Context, f func() error) error {
 // AwaitReady waits until a service says that it is ready; a database, until it
 // takes connections.
 func (h *Host) AwaitReady(ctx context.Context, service string) error {
-	limit, cancel := context.WithTimeout(ctx, readyLimit)
+	limit, cancel := context.WithTimeout(ctx, h.link.allow(readyLimit))
 	defer cancel()
 	err := poll(limit, func() error {
 		state, reason := h.ready(limit, service)
@@ -158,9 +158,19 @@ func (h *Host) AwaitReady(ctx context.Context, service string) error {
 	return err
 }
 
+// AwaitServices waits until each service of the machine is ready.
+func (h *Host) AwaitServices(ctx context.Context) error {
+	for _, service := range h.services() {
+		if err := h.AwaitReady(ctx, service); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ready asks a service that runs whether it is ready.
 func (h *Host) ready(ctx context.Context, service string) (state lab.State, reason string) {
-	ctx, cancel := context.WithTimeout(ctx, tryLimit)
+	ctx, cancel := context.WithTimeout(ctx, h.link.allow(tryLimit))
 	defer cancel()
 	inv := h.target.cfg.Inventory
 	if service == inventory.MongoDB || service == inventory.MariaDB {
@@ -184,7 +194,7 @@ func (h *Host) ready(ctx context.Context, service string) (state lab.State, reas
 // answering tells whether a service's ops listener answers, ready or not: a
 // spool over its new limit is full at once.
 func (h *Host) answering(ctx context.Context, ops string) error {
-	ctx, cancel := context.WithTimeout(ctx, tryLimit)
+	ctx, cancel := context.WithTimeout(ctx, h.link.allow(tryLimit))
 	defer cancel()
 	_, _, err := h.readyz(ctx, ops)
 	return err
