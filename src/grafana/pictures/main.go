@@ -111,7 +111,7 @@ func run(ctx context.Context, env *app.Env) error {
 }
 
 func (o *options) address(base string, p picture) string {
-	return fmt.Sprintf("%s/d/%s?theme=%s&kiosk=tv&from=%s&to=now&refresh=&var-%s=%s", base, p.dashboard.UID, p.theme, o.from, grafana.NodeVariable, o.node)
+	return fmt.Sprintf("%s/d/%s?theme=%s&kiosk=tv&from=%s&to=now&refresh=1d&var-%s=%s", base, p.dashboard.UID, p.theme, o.from, grafana.NodeVariable, o.node)
 }
 
 // take makes one picture and returns its size.
