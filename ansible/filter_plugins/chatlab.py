@@ -188,7 +188,7 @@ def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
         served = [WATCHED[group] for group in sorted(WATCHED) if name in groups.get(group, [])]
         if served and name in groups.get("healthd", []):
             hosts.append({
-                "name": name + " services", "address": values["private_address"], "port": values["healthd_port"], "tls": False,
+                "name": name + " services", "address": values["private_address"], "port": values["healthd_port"], "tls": True,
                 "templates": [template for template, ports in served],
                 "macros": dict({macro: str(values[port]) for template, ports in served for macro, port in ports.items()},
                                **_of("{$CHATLAB.", macros)),

@@ -69,7 +69,7 @@ class ZabbixHosts(unittest.TestCase):
         got = chatlab.zabbix_hosts(self.hostvars, self.groups)
         self.assertEqual([(h["name"], h["address"], h["port"], h["templates"], h["tls"]) for h in got], [
             ("auth", "198.51.100.14", 10050, ["Chatlab node"], True),
-            ("auth services", "198.51.100.14", 10060, ["Chatlab auth"], False),
+            ("auth services", "198.51.100.14", 10060, ["Chatlab auth"], True),
             ("db", "198.51.100.15", 10050, ["Chatlab node"], True),
         ])
         self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091"})

@@ -44,13 +44,7 @@ func doctorCommand(o *options) *cobra.Command {
 
 func (o *options) printFindings(findings []local.Finding) {
 	for _, f := range findings {
-		fmt.Fprintf(o.env.Stdout, "%-4s  %s\n", f.Result, f.What)
-		if f.Why != "" {
-			fmt.Fprintf(o.env.Stdout, "        why  %s\n", f.Why)
-		}
-		if f.Fix != "" {
-			fmt.Fprintf(o.env.Stdout, "        fix  %s\n", f.Fix)
-		}
+		fmt.Fprint(o.env.Stdout, f)
 	}
 }
 

@@ -35,6 +35,18 @@ type Finding struct {
 	Fix    string `json:"fix,omitempty"` // the command or change that mends it
 }
 
+// String is the finding as people read it: what, and below it why and the fix.
+func (f Finding) String() string {
+	out := fmt.Sprintf("%-4s  %s\n", f.Result, f.What)
+	if f.Why != "" {
+		out += "        why  " + f.Why + "\n"
+	}
+	if f.Fix != "" {
+		out += "        fix  " + f.Fix + "\n"
+	}
+	return out
+}
+
 // Doctor looks at all that could stop `up` on this machine.
 func (t *Target) Doctor(ctx context.Context) []Finding {
 	out := []Finding{t.system(), t.inventoryFits()}

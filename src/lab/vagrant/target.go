@@ -3,7 +3,6 @@ package vagrant
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/laptop"
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/remote"
 )
@@ -87,12 +87,8 @@ func (t *Target) inventoryPath() string {
 }
 
 // Doctor looks at all that could stop `up` on this machine.
-func (t *Target) Doctor(context.Context) []local.Finding {
-	f := local.Finding{Name: "program.vagrant", What: "vagrant", Result: local.OK}
-	if _, err := exec.LookPath("vagrant"); err != nil {
-		f.Result, f.Why, f.Fix = local.Fail, "it is not installed", "apt-get install --no-install-recommends vagrant vagrant-libvirt"
-	}
-	return []local.Finding{f}
+func (t *Target) Doctor(ctx context.Context) []local.Finding {
+	return laptop.Doctor(ctx, laptop.Options{Project: t.cfg.Project, Inventory: t.cfg.Inventory})
 }
 
 // Up implements [lab.Target]: machines, then the playbook over all of them.
