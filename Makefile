@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e lint fmt templates dashboards pictures bench clean
+.PHONY: help build packages up check drill down test e2e vm lint fmt templates dashboards pictures bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,13 +35,16 @@ down: build ## take the lab down; no process, no port left
 	bin/lab down
 
 test: build ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm
+	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
 	CGO_ENABLED=1 go test -race -timeout 15m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 
 e2e: build ## three machines from nothing to a proven lab and away again; needs root
 	.ci/e2e
+
+vm: build ## the lab on three virtual machines of libvirt and away again; needs root
+	.ci/vm
 
 lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	.ci/packages yamllint shellcheck ansible ansible-lint
@@ -57,7 +60,8 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck .ci/run .ci/e2e .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck .ci/run .ci/e2e .ci/vm .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck -x vagrant/inside.sh vagrant/boxes/common vagrant/boxes/debian12 vagrant/boxes/el7
 
 fmt: ## format the Go code
 	gofmt -w src

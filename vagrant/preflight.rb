@@ -2,7 +2,9 @@ require "etc"
 
 module Chatlab
   # What must be so before the first machine starts. It runs once for a call of
-  # Vagrant, however many machines come up at the same time.
+  # Vagrant, however many machines come up at the same time. Here is what the
+  # settings alone can get wrong, on any host; what the host may lack, `lab doctor
+  # --target vagrant` knows. Only what takes long, and changes something, is last.
   class Preflight
     LOCK = Mutex.new
     @verdict = nil
@@ -29,10 +31,12 @@ module Chatlab
     private
 
     def judge
-      packages
+      box = @lab.box(@machine.provider_name)
       memory
+      built(box)
       doctor
-      box
+      packages
+      fetch(box) unless current?(box)
       :fine
     rescue Error => e
       e
@@ -86,18 +90,17 @@ module Chatlab
         raise Error.new("this host is not ready for the lab: see above", "mend what `bin/lab doctor --target vagrant` names")
     end
 
-    def box
-      box = @lab.box(@machine.provider_name)
-      here = @machine.env.boxes.find(box.name, [@machine.provider_name], box.version || ">= 0")
-      return if here && !newer?(box, here)
-      raise Error.new("the box #{box.name} is not built: there is no #{box.file}", box.way_round) if box.file && !File.exist?(box.file)
+    def built(box)
+      return if box.file.nil? || File.exist?(box.file) || current?(box)
 
-      fetch(box)
+      raise Error.new("the box #{box.name} is not built: there is no #{box.file}", box.way_round)
     end
 
     # A box that was built again replaces what Vagrant has of it.
-    def newer?(box, here)
-      box.file && File.exist?(box.file) && File.mtime(box.file) > here.directory.join("metadata.json").ctime
+    def current?(box)
+      here = @machine.env.boxes.find(box.name, [@machine.provider_name], box.version || ">= 0") or return false
+
+      box.file.nil? || !File.exist?(box.file) || File.mtime(box.file) <= here.directory.join("metadata.json").ctime
     end
 
     def fetch(box)
@@ -109,7 +112,13 @@ module Chatlab
         box_checksum: set["box_download_checksum"], box_checksum_type: set["box_download_checksum_type"]
       )
     rescue Vagrant::Errors::VagrantError => e
-      raise Error.new("the box #{box.name} cannot be fetched: #{e.message.lines.map(&:strip).reject(&:empty?).join(" ")}", box.way_round)
+      raise Error.new("the box #{box.name} cannot be fetched: #{reason(e)}", box.way_round)
+    end
+
+    # Vagrant's own error in one line; what it says before the cause is advice.
+    def reason(error)
+      line = error.message.split.join(" ")
+      line[/.*Error: (.+)/, 1] || line
     end
 
     def tool?(name)

@@ -10,6 +10,11 @@ module Chatlab
 
     attr_reader :root, :tables
 
+    # YAML.safe_load_file is not in the Ruby 2.7 of Vagrant's own packages before 2.4.
+    def self.yaml(path)
+      YAML.safe_load(File.read(path, encoding: "bom|utf-8"), aliases: true, filename: path)
+    end
+
     def initialize(root)
       @root = root
       @defaults = read(path("settings"))
@@ -40,7 +45,7 @@ module Chatlab
     end
 
     def read(path)
-      YAML.safe_load_file(path, aliases: true) || {}
+      Settings.yaml(path) || {}
     rescue Psych::SyntaxError => e
       raise Error.new("#{path}:#{e.line}: #{e.problem} #{e.context}".strip, "mend that line; vagrant/local.example.yml shows how it looks")
     rescue SystemCallError => e

@@ -51,6 +51,9 @@ func (t *Target) RestoreSnapshot(ctx context.Context, name string, p lab.Progres
 // atRest does something while the machines are switched off, in good order, and
 // boots them again, whatever happened.
 func (t *Target) atRest(ctx context.Context, p lab.Progress, step string, act func() error) error {
+	if err := t.machines.allThere(); err != nil {
+		return err
+	}
 	t.Close()
 	err := t.machines.rested(ctx, p, step, act)
 	again := context.WithoutCancel(ctx)
@@ -63,12 +66,17 @@ func (t *Target) atRest(ctx context.Context, p lab.Progress, step string, act fu
 	return errors.Join(err, e)
 }
 
-func (s *Machines) rested(ctx context.Context, p lab.Progress, step string, act func() error) error {
+// allThere refuses a lab that lacks a machine. Code usage.
+func (s *Machines) allThere() error {
 	for _, n := range s.inv.Nodes {
 		if _, err := os.Stat(filepath.Join(s.dirOf(n.Name), ownFiles)); err != nil {
 			return errs.E(errs.Usage, "machine %s was never up", n.Name).WithFix("`lab up --target nspawn`")
 		}
 	}
+	return nil
+}
+
+func (s *Machines) rested(ctx context.Context, p lab.Progress, step string, act func() error) error {
 	lock, err := s.lock()
 	if err != nil {
 		return err

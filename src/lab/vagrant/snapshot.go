@@ -2,7 +2,9 @@ package vagrant
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,16 +32,9 @@ func (t *Target) SaveSnapshot(ctx context.Context, name string, p lab.Progress) 
 	if name == undo {
 		return errs.E(errs.Usage, "the name %s is taken by restoring", undo).WithFix("choose another name")
 	}
-	t.Close()
-	if err := t.vagrant(ctx, p, "switch the machines off", "halt"); err != nil {
-		return err
-	}
-	err := t.snapshots().Save(name, func(string) error { return t.take(ctx, name, p) })
-	// Whatever happened, the lab was up.
-	if e := t.again(context.WithoutCancel(ctx), p); err == nil {
-		err = e
-	}
-	return err
+	return t.atRest(ctx, p, func() error {
+		return t.snapshots().Save(name, func(string) error { return t.take(ctx, name, p) })
+	})
 }
 
 // RestoreSnapshot implements [lab.Snapshotter]. Machines that one of them could
@@ -48,15 +43,49 @@ func (t *Target) RestoreSnapshot(ctx context.Context, name string, p lab.Progres
 	if err := t.snapshots().Known(name); err != nil {
 		return err
 	}
-	t.Close()
-	if err := t.vagrant(ctx, p, "switch the machines off", "halt"); err != nil {
+	return t.atRest(ctx, p, func() error {
+		return t.snapshots().Restore(name, func(string) error { return t.goTo(ctx, name, p) })
+	})
+}
+
+// atRest does something while the machines are switched off, in good order, and
+// starts them again, whatever happened.
+func (t *Target) atRest(ctx context.Context, p lab.Progress, act func() error) error {
+	if err := t.allThere(ctx); err != nil {
 		return err
 	}
-	err := t.snapshots().Restore(name, func(string) error { return t.goTo(ctx, name, p) })
-	if e := t.again(context.WithoutCancel(ctx), p); err == nil {
-		err = e
+	t.Close()
+	err := t.vagrant(ctx, p, "switch the machines off", "halt")
+	if err == nil {
+		err = act()
 	}
-	return err
+	return errors.Join(err, t.again(context.WithoutCancel(ctx), p))
+}
+
+// allThere refuses a lab that lacks a machine: Vagrant passes over it without an
+// error, and what is left would be no snapshot of the lab. Code usage.
+func (t *Target) allThere(ctx context.Context) error {
+	out, err := t.command(ctx, "status", "--machine-readable").Output()
+	if err != nil {
+		return errs.E(errs.Usage, "vagrant status: %w", err).WithFix("`vagrant status` says why")
+	}
+	for _, n := range t.cfg.Inventory.Nodes {
+		if state := stateOf(n.Name, string(out)); state == "" || state == "not_created" {
+			return errs.E(errs.Usage, "machine %s was never up", n.Name).WithFix("`lab up --target vagrant`")
+		}
+	}
+	return nil
+}
+
+// stateOf finds a machine's state in what Vagrant prints for programs: lines of
+// time,machine,kind,value.
+func stateOf(node, text string) string {
+	for line := range strings.Lines(text) {
+		if f := strings.Split(strings.TrimSpace(line), ","); len(f) == 4 && f[1] == node && f[2] == "state" {
+			return f[3]
+		}
+	}
+	return ""
 }
 
 // take makes a snapshot of every machine, or of none.
@@ -80,12 +109,12 @@ func (t *Target) goTo(ctx context.Context, name string, p lab.Progress) error {
 		return err
 	}
 	defer t.drop(ctx, undo)
-	err := t.vagrant(ctx, p, "go back to "+name, "snapshot", "restore", "--no-provision", name)
+	err := t.vagrant(ctx, p, "go back to "+name, "snapshot", "restore", "--no-start", name)
 	if err == nil {
 		return nil
 	}
 	back := context.WithoutCancel(ctx)
-	if e := t.vagrant(back, p, "undo", "snapshot", "restore", "--no-provision", undo); e != nil {
+	if e := t.vagrant(back, p, "undo", "snapshot", "restore", "--no-start", undo); e != nil {
 		return errs.E(errs.Failed, "%w; and the machines could not be put back: %w", err, e).WithFix("`lab down --target vagrant --purge`, then `lab up --target vagrant`")
 	}
 	return err

@@ -1,0 +1,41 @@
+require "minitest/autorun"
+require "tmpdir"
+require "vagrant"
+require "vagrant-libvirt"
+require_relative "../lab"
+
+ROOT = File.expand_path("../..", __dir__)
+
+# A folder and an environment of a test's own.
+module Rig
+  def setup
+    @dir = Dir.mktmpdir
+    @before = ENV.to_h
+    ENV.delete_if { |name, _| name.start_with?("CHATLAB_", "VAGRANT_DEFAULT") }
+    ENV["VAGRANT_DOTFILE_PATH"] = File.join(@dir, "dot")
+    ENV["VAGRANT_HOME"] = File.join(@dir, "home")
+    # Whatever is installed here, Ansible is found or not as a test wants it.
+    ENV["PATH"] = @dir
+    program("ansible-playbook")
+  end
+
+  def teardown
+    ENV.replace(@before)
+    FileUtils.rm_rf(@dir)
+  end
+
+  def program(name)
+    File.write(File.join(@dir, name), "#!/bin/sh\n", perm: 0o755)
+  end
+
+  def local(text)
+    ENV["CHATLAB_VAGRANT_LOCAL"] = File.join(@dir, "local.yml")
+    File.write(ENV["CHATLAB_VAGRANT_LOCAL"], text)
+  end
+
+  def golden(name, got)
+    path = File.join(__dir__, "golden", "#{name}.json")
+    File.write(path, got) if ENV["UPDATE"]
+    assert_equal File.read(path), got, "#{path}: if this is as it should be: UPDATE=1 ruby vagrant/test/test.rb"
+  end
+end
