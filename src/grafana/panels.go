@@ -307,7 +307,7 @@ func alarms(t text, at Box, host string) Panel {
 	p.Options = map[string]any{
 		"layout": "table", "hostField": true, "hostTechNameField": false, "hostProxy": false, "hostGroups": false, "showTags": false,
 		"statusField": false, "statusIcon": false, "severityField": true, "ackField": false, "ageField": true, "opdataField": false,
-		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 10,
+		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 5,
 		"problemTimeline": false, "highlightBackground": false, "highlightNewEvents": false, "highlightNewerThan": "1h",
 		"customLastChangeFormat": true, "lastChangeFormat": "HH:mm:ss", "resizedColumns": []any{}, "allowDangerousHTML": false,
 		"triggerSeverity": severities, "okEventColor": "rgb(56, 189, 113)", "ackEventColor": "rgb(56, 219, 156)", "markAckEvents": false,
