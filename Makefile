@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e vm lint fmt templates dashboards bench clean
+.PHONY: help build packages up check drill down test e2e vm lint fmt templates dashboards pictures bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -71,6 +71,9 @@ templates: ## write the Zabbix templates from their description
 
 dashboards: ## write the Grafana dashboards from their description
 	go run ./src/grafana/gen grafana/dashboards
+
+pictures: ## make grafana/pictures of a running Grafana: GRAFANA=address PASSWORD=file
+	go run ./src/grafana/pictures --grafana '$(GRAFANA)' --password '$(PASSWORD)'
 
 bench: build ## measure, each figure beside its limit (2 to 3 minutes)
 	@CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m ./src/bench

@@ -66,6 +66,14 @@ func tiles(y, height int, panels ...Panel) []Panel {
 	return panels
 }
 
+// shifted moves panels to the right.
+func shifted(by int, panels []Panel) []Panel {
+	for n := range panels {
+		panels[n].GridPos.X += by
+	}
+	return panels
+}
+
 func rows(lists ...[]Panel) []Panel { return slices.Concat(lists...) }
 
 // wide is a panel's width; tiles gives it its place.

@@ -3,6 +3,7 @@ package grafana
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -294,5 +295,26 @@ func TestLimitsAreTheTemplates(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// What is sent lies below the line under the name that the graph gives it.
+func TestWhatIsSentLiesBelowTheLine(t *testing.T) {
+	panels := node().Panels
+	p := panels[slices.IndexFunc(panels, func(p Panel) bool { return p.Title == "Network" })]
+	rename := p.Transformations[0].Options
+	short := regexp.MustCompile(fmt.Sprint(rename["regex"]))
+	for name, want := range map[string]bool{"Network eth0: sent": true, "Network eth0: received": false} {
+		shown := short.ReplaceAllString(name, fmt.Sprint(rename["renamePattern"]))
+		below := slices.ContainsFunc(p.FieldConfig.Overrides, func(o Override) bool {
+			expression, _ := expressionIn(fmt.Sprint(o.Matcher.Options))
+			return o.Properties[0].ID == "custom.transform" && regexp.MustCompile(expression).MatchString(shown)
+		})
+		if below != want {
+			t.Errorf("%q, shown as %q, is below the line: %v", name, shown, below)
+		}
+	}
+	if p.FieldConfig.Defaults.Min != nil {
+		t.Error("the axis ends at the line")
 	}
 }

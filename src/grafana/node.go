@@ -8,11 +8,11 @@ func node() Dashboard {
 		tiles(12, 8, nodeSpace()...),
 		tiles(20, 8, nodeNetwork()...),
 		tiles(28, 7, nodeServices()...),
-		tiles(35, 7,
-			alarms(text{"Open problems", "Of this machine and of what it serves. Empty is well.", "none"}, wide(12), "/^${node}( services)?$/"),
-			graph(text{"Free inodes", "Of each file system.", "no values"}, wide(6), "percent",
+		tiles(35, 8, alarms(text{"Open problems", "Of this machine and of what it serves. Empty is well.", "none"}, wide(24), "/^${node}( services)?$/")),
+		tiles(43, 7,
+			graph(text{"Free inodes", "Of each file system.", "no values"}, wide(12), "percent",
 				line{item: "/^Disk .*: free inodes in %$/", host: thisNode}).percent().limited(marks(green, mark{limit(nodeT, "{$NODE.FS.INODES.MIN}"), red})),
-			graph(text{"Processes", "How many run.", "no values"}, wide(6), "short", line{item: "System: processes", name: "processes", color: blue, host: thisNode})),
+			graph(text{"Processes", "How many run.", "no values"}, wide(12), "short", line{item: "System: processes", name: "processes", color: blue, host: thisNode})),
 	)...)
 	d.Templating.List = append(d.Templating.List, nodes())
 	return d
@@ -41,9 +41,9 @@ func nodeTiles() []Panel {
 func nodeCPU() []Panel {
 	at := func(item, name, color string) line { return line{item: item, name: name, color: color, host: thisNode} }
 	return []Panel{
-		graph(text{"CPU", "What the processors do when they are not idle.", "no values"}, wide(12), "percent",
-			at("CPU: user", "user", blue), at("CPU: system", "system", orange), at("CPU: iowait", "waiting for disks", red)).
-			stacked().percent().limited(above(limit(nodeT, "{$NODE.CPU.MAX}"), red)),
+		graph(text{"CPU", "What the processors do when they are not idle; in all, with what runs at a low priority.", "no values"}, wide(12), "percent",
+			at("CPU: use", "in all", green), at("CPU: user", "user", blue), at("CPU: system", "system", orange), at("CPU: iowait", "waiting for disks", red)).
+			percent().limited(above(limit(nodeT, "{$NODE.CPU.MAX}"), red)),
 		graph(text{"Load", "Processes that run or wait to, on average.", "no values"}, wide(12), "short",
 			at("CPU: load avg1", "1 minute", blue), at("CPU: load avg5", "5 minutes", purple), at("CPU: load avg15", "15 minutes", grey)).atLeast(1),
 	}
@@ -60,12 +60,15 @@ func nodeSpace() []Panel {
 
 func nodeNetwork() []Panel {
 	traffic := graph(text{"Network", "Received above the line, sent below it, of each interface.", "no values"}, wide(12), "bps",
-		line{item: "/^Network .*: received$/", host: thisNode}, line{item: "/^Network .*: sent$/", host: thisNode, below: true})
+		line{item: "/^Network .*: received$/", host: thisNode}, line{item: "/^Network .*: sent$/", host: thisNode})
+	// The names are shortened before they are looked for.
+	traffic.FieldConfig.Defaults.Min = nil
+	traffic.FieldConfig.Overrides = []Override{{Matcher{"byRegexp", "/ sent$/"}, []Property{{"custom.transform", "negative-Y"}}}}
 	traffic.FieldConfig.Defaults.Custom["axisCenteredZero"] = false
-	faults := graph(text{"Network: errors and drops", "A second, of each interface. Nothing is well.", "no values"}, wide(12), "short",
+	faults := graph(text{"Network: errors and drops", "A second, of each interface; point at a line to see whose it is. Nothing is well.", "no values"}, wide(12), "short",
 		line{item: "/^Network .*: errors (received|sent)$/", host: thisNode}, line{item: "/^Network .*: dropped (received|sent)$/", host: thisNode}).
 		limited(above(limit(nodeT, "{$NODE.NET.ERRORS.MAX}"), red)).atLeast(limit(nodeT, "{$NODE.NET.ERRORS.MAX}"))
-	return []Panel{short(traffic), short(faults)}
+	return []Panel{short(traffic), short(faults).bare()}
 }
 
 // short leaves out of the legend what the title says.

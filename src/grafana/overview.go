@@ -6,12 +6,13 @@ func overview() Dashboard {
 	return dashboard(overviewUID, "Overview", "Is the lab well, and if not, where?", everyHost, rows(
 		tiles(0, 3, authTile(4, authUID), mariadbTile(4, authUID), chatTile(4, chatUID), logTile(4, eventsUID), mongodbTile(4, eventsUID),
 			certificateTile(4, eventsUID)),
-		tiles(3, 7,
-			alarms(text{"Open problems", "What Zabbix has raised and not found over, the worst first. Empty is well.", "none"}, wide(12), everyHost),
+		tiles(3, 8, alarms(text{"Open problems", "What Zabbix has raised and not found over, the worst first. Empty is well.", "none"}, wide(24), everyHost)),
+		tiles(11, 8,
 			history(text{"What was up", "Each service, and the agent of each node: green is up, red is down.", "nothing known"}, wide(12),
 				services, line{item: "Agent: availability"})),
-		tiles(10, 4, loginFigure(6, authUID), roundtripFigure(6, chatUID), lagFigure(6, eventsUID), backlogFigure(6, eventsUID)),
-		tiles(14, 6, nodeFigures()...),
+		shifted(12, tiles(11, 4, loginFigure(6, authUID), roundtripFigure(6, chatUID))),
+		shifted(12, tiles(15, 4, lagFigure(6, eventsUID), backlogFigure(6, eventsUID))),
+		tiles(19, 6, nodeFigures()...),
 	)...)
 }
 

@@ -168,6 +168,7 @@ func perNode(t text, at Box, unit string, limits *Thresholds, l line) Panel {
 	d.Links = []Link{{"Everything of ${__field.labels.host}", nodeURL("${__field.labels.host}")}}
 	options := tileOptions("background", "value_and_name")
 	options["orientation"] = "horizontal"
+	options["text"] = map[string]any{"titleSize": 14, "valueSize": 20} // the same in all, and no smaller where a unit is long
 	p.Options = options
 	return p
 }
@@ -220,10 +221,11 @@ func graph(t text, at Box, unit string, lines ...line) Panel {
 // come each minute are one line, an outage is a gap.
 const spanNulls = 150_000
 
-// stacked puts the lines of a graph on each other.
-func (p Panel) stacked() Panel {
-	p.FieldConfig.Defaults.Custom["stacking"] = map[string]any{"mode": "normal", "group": "A"}
-	p.FieldConfig.Defaults.Custom["fillOpacity"] = 40
+// bare leaves the legend out, where it would take the graph's place.
+func (p Panel) bare() Panel {
+	options, _ := p.Options.(map[string]any)
+	legend, _ := options["legend"].(map[string]any)
+	legend["showLegend"] = false
 	return p
 }
 
@@ -276,7 +278,8 @@ func history(t text, at Box, lines ...line) Panel {
 	p := t.panel("state-timeline", at)
 	p.ask(lines...)
 	d := &p.FieldConfig.Defaults
-	d.Color, d.Thresholds = map[string]any{"mode": "thresholds"}, marks(grey)
+	// By thresholds the panel would put their ranges in place of the values, and no word would fit.
+	d.Color, d.Thresholds = map[string]any{"mode": "fixed", "fixedColor": grey}, marks(grey)
 	d.Mappings = []Mapping{agentWords()[0]}
 	d.Custom = map[string]any{"fillOpacity": 80, "lineWidth": 0, "spanNulls": spanNulls}
 	p.Options = map[string]any{
@@ -286,7 +289,7 @@ func history(t text, at Box, lines ...line) Panel {
 	p.Transformations = []Transform{
 		{"renameByRegex", map[string]any{"regex": "^(?:.+: )?([^:]+): up$", "renamePattern": "$1"}},
 		{"renameByRegex", map[string]any{"regex": "^(?:(.+): )?Agent: availability$", "renamePattern": "agent $1"}},
-		{"renameByRegex", map[string]any{"regex": "^(?:.+: )?(.+'s logger): connected to a log server$", "renamePattern": "$1"}},
+		{"renameByRegex", map[string]any{"regex": "^(?:.+: )?(.+)'s logger: connected to a log server$", "renamePattern": "$1"}},
 	}
 	return p
 }
@@ -304,7 +307,7 @@ func alarms(t text, at Box, host string) Panel {
 	p.Options = map[string]any{
 		"layout": "table", "hostField": true, "hostTechNameField": false, "hostProxy": false, "hostGroups": false, "showTags": false,
 		"statusField": false, "statusIcon": false, "severityField": true, "ackField": false, "ageField": true, "opdataField": false,
-		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 10,
+		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 5,
 		"problemTimeline": false, "highlightBackground": false, "highlightNewEvents": false, "highlightNewerThan": "1h",
 		"customLastChangeFormat": true, "lastChangeFormat": "HH:mm:ss", "resizedColumns": []any{}, "allowDangerousHTML": false,
 		"triggerSeverity": severities, "okEventColor": "rgb(56, 189, 113)", "ackEventColor": "rgb(56, 219, 156)", "markAckEvents": false,

@@ -53,7 +53,7 @@ func lagFigure(w int, to string) Panel {
 	p := figure(text{"Event stored after", "From an event's birth to its being in the log database; it grows while the event log stands still.", "unknown"}, wide(w), "s",
 		above(limit(logT, "{$LOG.LAG.MAX}"), red), line{item: "Events: lag"})
 	p.TimeFrom, p.HideTimeOverride = freshSlow, true
-	return p.decimals(1).to(to)
+	return p.to(to)
 }
 
 func backlogFigure(w int, to string) Panel {
@@ -72,7 +72,7 @@ func process(w int, daemons ...[2]string) []Panel {
 		memory = append(memory, line{item: d[0] + ": memory", name: d[1], color: color})
 	}
 	return []Panel{
-		graph(text{"CPU of the processes", "Percent of one processor.", "no metrics"}, wide(w), "percent", cpu...).atLeast(10),
-		graph(text{"Memory of the processes", "Resident memory.", "no metrics"}, wide(w), "bytes", memory...),
+		graph(text{"Process CPU", "Percent of one processor.", "no metrics"}, wide(w), "percent", cpu...).atLeast(10),
+		graph(text{"Process memory", "Resident memory.", "no metrics"}, wide(w), "bytes", memory...),
 	}
 }

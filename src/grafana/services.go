@@ -12,7 +12,7 @@ func auth() Dashboard {
 			graph(text{"Sign-ins by result", "A second, of everyone; healthd's own each minute are among them.", "no metrics"}, wide(12), "short",
 				line{item: "authd: sign-ins", name: "let in", color: green}, line{item: "authd: sign-ins with a wrong password", name: "wrong password", color: orange},
 				line{item: "authd: sign-ins over a limit", name: "over a limit", color: purple},
-				line{item: "authd: sign-ins without a database", name: "no database", color: red}).stacked().atLeast(1),
+				line{item: "authd: sign-ins without a database", name: "no database", color: red}).atLeast(1),
 			graph(text{"How long a sign-in takes", "A real sign-in, each minute, from connecting to the token; the dashed line raises a problem.", "none succeeds"}, wide(12), "ms",
 				line{item: "Auth server: sign-in", name: "sign-in", color: blue}).limited(above(limit(authT, "{$AUTH.LOGIN.MAX}"), red)).atLeast(200)),
 		tiles(12, 8,
@@ -36,7 +36,7 @@ func auth() Dashboard {
 func chat() Dashboard {
 	slow := limit(chatT, "{$CHAT.SLOW.MAX}")
 	users := figure(text{"Users", "Sessions now.", "no metrics"}, wide(6), "short", marks(blue), line{item: "chatd: sessions"}).decimals(0)
-	delay := figure(text{"To everyone in the room", "From storing a line to its having been written to everyone, on average.", "no metrics"}, wide(6), "ms",
+	delay := figure(text{"To everyone", "From storing a line to its having been written to everyone, on average.", "no metrics"}, wide(6), "ms",
 		above(limit(chatT, "{$CHAT.ROUNDTRIP.MAX}"), red), line{item: "chatd: fan-out delay"}).decimals(1)
 	users.TimeFrom, users.HideTimeOverride = freshSlow, true
 	delay.TimeFrom, delay.HideTimeOverride = freshSlow, true

@@ -137,6 +137,11 @@ func (w *watchedLab) call(method string, params json.RawMessage) any {
 		return "6.0.14"
 	case "user.login":
 		return "token"
+	case "trigger.get":
+		if w.fault == "no right to read" {
+			return "0"
+		}
+		return "7"
 	case "hostgroup.get":
 		return append(list, map[string]string{"groupid": "1", "name": grafana.Group}, map[string]string{"groupid": "2", "name": "other"})
 	case "host.get":
@@ -175,13 +180,11 @@ func (w *watchedLab) pages(res http.ResponseWriter, req *http.Request) {
 		answerJSON(res, map[string]string{"message": "Plugin not found, no installed plugin with that id"})
 	case strings.HasPrefix(path, "/api/plugins/"):
 		answerJSON(res, map[string]bool{"enabled": w.fault != "plugin disabled"})
-	case strings.HasSuffix(path, "/health") && w.fault == "source ill":
-		res.WriteHeader(http.StatusBadRequest)
-		answerJSON(res, map[string]string{"message": "Login name or password is incorrect."})
-	case strings.HasSuffix(path, "/health"):
-		answerJSON(res, map[string]string{"status": "OK"})
 	case strings.HasPrefix(path, "/api/dashboards/uid/"):
 		w.dashboard(res, strings.TrimPrefix(path, "/api/dashboards/uid/"))
+	case strings.HasSuffix(path, "/resources/zabbix-api") && w.fault == "source ill":
+		res.WriteHeader(http.StatusInternalServerError)
+		answerJSON(res, map[string]string{"error": "Internal Server Error", "message": "Login name or password is incorrect."})
 	case strings.HasSuffix(path, "/resources/zabbix-api"):
 		w.zabbix(res, req)
 	case path == "/api/ds/query":
@@ -261,6 +264,7 @@ func TestEachFaultOfDashboardsIsNamed(t *testing.T) {
 		{"plugin missing", true, "grafana.plugin", "Plugin not found"},
 		{"plugin disabled", true, "grafana.plugin", "it is disabled"},
 		{"source ill", true, "grafana.source", "Login name or password is incorrect."},
+		{"no right to read", true, "grafana.source", "may not read the group"},
 		{"query refused", true, "grafana.panels.events", "Session terminated"},
 		{"chatlab-chat", true, "grafana.dashboards", "dashboard chatlab-chat"},
 		{"changed", true, "grafana.dashboards", "panels of chatlab-overview"},
