@@ -7,7 +7,7 @@ import (
 	"chatlab/src/lab/local"
 )
 
-// What the Vagrantfile was tested with at the oldest; it says the same.
+// The oldest that the Vagrantfile was tested with.
 var vagrantLeast = version{2, 3, 4}
 
 const (
