@@ -125,7 +125,7 @@ module Chatlab
 
     def read_hosts
       path = File.directory?(inventory) ? File.join(inventory, "hosts.yml") : inventory
-      hosts = Settings.yaml(path).dig("all", "hosts")
+      hosts = %w[all hosts].reduce(Settings.yaml(path)) { |at, key| at[key] if at.is_a?(Hash) }
       raise Error.new("#{path} names no hosts", "it needs all.hosts, as ansible/inventories/lab/hosts.yml has") unless hosts.is_a?(Hash) && !hosts.empty?
 
       hosts

@@ -249,12 +249,6 @@ func (p Panel) atLeast(top float64) Panel {
 	return p
 }
 
-// byHost names the series of a graph by their hosts.
-func (p Panel) byHost() Panel {
-	p.FieldConfig.Defaults.DisplayName = "${__field.labels.host}"
-	return p
-}
-
 // decimals rounds.
 func (p Panel) decimals(n int) Panel {
 	p.FieldConfig.Defaults.Decimals = &n

@@ -44,6 +44,15 @@ class VagrantfileTest < Minitest::Test
     assert_equal [["10.1.1.1", "chatlab-mine-public"], ["10.1.2.1", "chatlab-mine-private"]], networks.map { |n| n.values_at("ip", "libvirt__network_name") }
   end
 
+  def test_an_inventory_without_hosts_is_refused
+    path = File.join(@dir, "hosts.yml")
+    ENV["CHATLAB_INVENTORY"] = path
+    ["", "- a\n", "all: 1\n", "all: {hosts: [a]}\n"].each do |text|
+      File.write(path, text)
+      assert_equal "chatlab: error: DIR/hosts.yml names no hosts\nchatlab: hint: it needs all.hosts, as ansible/inventories/lab/hosts.yml has", refused, text.inspect
+    end
+  end
+
   def test_no_address_of_the_lab_stands_outside_the_inventory
     addresses = YAML.load_file(File.join(ROOT, "ansible/inventories/lab/hosts.yml")).dig("all", "hosts").values.flat_map(&:values)
     Dir.glob(File.join(ROOT, "{Vagrantfile,vagrant/*.{rb,yml,sh},vagrant/boxes/*}")).select { |f| File.file?(f) && !f.end_with?(".box") }.each do |path|

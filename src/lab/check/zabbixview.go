@@ -101,9 +101,7 @@ func (w *watched) lacking(hosts []watchedHost) []seenItem {
 			continue
 		}
 		settled = settled && seen.available()
-		for _, r := range seen.undiscovered(h.templates) {
-			out = append(out, r)
-		}
+		out = append(out, seen.undiscovered(h.templates)...)
 		for _, i := range seen.Items {
 			if i.LastClock == "0" || i.State != "0" {
 				out = append(out, i)

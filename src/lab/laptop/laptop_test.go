@@ -33,11 +33,6 @@ var cases = map[string]func(r *rig){
 		r.says("vagrant", "2.4.9", "2.2.19")
 		r.program("VBoxManage", strings.ReplaceAll(programs["VBoxManage"], "7.2.4", "6.1.50"))
 	},
-	"vagrant-old-ruby": func(r *rig) {
-		r.write(r.root, "opt/vagrant/embedded/bin/ruby", "", 0o700)
-		r.says("vagrant", "2.4.9", "2.3.4")
-		r.program("VBoxManage", strings.ReplaceAll(programs["VBoxManage"], "7.2.4", "7.0.26"))
-	},
 	"virtualbox-unknown": func(r *rig) { r.says("vagrant", "2.4.9", "2.4.1") },
 	"virtualbox-7.1": func(r *rig) {
 		r.says("vagrant", "2.4.9", "2.3.4")

@@ -7,12 +7,8 @@ import (
 	"chatlab/src/lab/local"
 )
 
-// The Vagrantfile's tables need Ruby 3: that of Debian, or the one that Vagrant's
-// own packages bring from the second version on.
-var (
-	vagrantLeast = version{2, 3, 4}
-	vagrantRuby3 = version{2, 3, 5}
-)
+// The oldest that the Vagrantfile was tested with.
+var vagrantLeast = version{2, 3, 4}
 
 const (
 	vagrantInstall = "https://developer.hashicorp.com/vagrant/install"
@@ -35,18 +31,10 @@ func (h *host) lookAtVagrant(ctx context.Context) []local.Finding {
 	switch {
 	case h.vagrant == nil:
 		return []local.Finding{warn("vagrant", "Vagrant", "`vagrant --version` says no version: "+oneLine(said), "install it again: "+vagrantInstall)}
-	case h.vagrant.before(h.wanted()):
-		return []local.Finding{fail("vagrant", what, "the Vagrantfile needs "+h.wanted().String()+" or newer", "install a newer one: "+vagrantInstall)}
+	case h.vagrant.before(vagrantLeast):
+		return []local.Finding{fail("vagrant", what, "the Vagrantfile needs "+vagrantLeast.String()+" or newer", "install a newer one: "+vagrantInstall)}
 	}
 	return []local.Finding{ok("vagrant", what)}
-}
-
-// wanted is the oldest Vagrant that does, of the packages that this host has.
-func (h *host) wanted() version {
-	if h.has("opt/vagrant/embedded") {
-		return vagrantRuby3
-	}
-	return vagrantLeast
 }
 
 // plugin returns the version of a plugin of Vagrant's; "" where there is none.
