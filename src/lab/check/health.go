@@ -3,12 +3,16 @@ package check
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
+
+	"chatlab/src/lab/inventory"
 )
 
 // healthChecks proves that healthd of each node answers as a Zabbix agent, in
@@ -66,6 +70,22 @@ func ask(ctx context.Context, dial dialer, addr, request string) (string, error)
 	return string(body), err
 }
 
+// dialHealth connects to healthd: with certificates where a Zabbix server
+// watches the lab, as that does.
+func (j *Journey) dialHealth(ctx context.Context, network, addr string) (net.Conn, error) {
+	raw, err := j.lab.Target.Dial(ctx, network, addr)
+	if err != nil || len(j.lab.Inventory.Members(inventory.ZabbixServer)) == 0 {
+		return raw, err
+	}
+	config, err := j.operatorTLS()
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	config.ServerName, _, _ = net.SplitHostPort(addr)
+	return tls.Client(raw, config), nil
+}
+
 // value asks for a key in the form of agents up to 6.4: the key alone.
 func value(ctx context.Context, dial dialer, addr, key string) (string, error) {
 	return ask(ctx, dial, addr, key)
@@ -101,7 +121,7 @@ var forms = []struct {
 // both asks in both forms and states that the values are as wanted.
 func (e *Env) both(ctx context.Context, at endpoint, key, want string) error {
 	for _, form := range forms {
-		got, err := form.get(ctx, e.lab.Target.Dial, at.addr, key)
+		got, err := form.get(ctx, e.dialHealth, at.addr, key)
 		if err != nil {
 			return fmt.Errorf("%s, asked by %s: %w", key, form.name, err)
 		}
@@ -125,7 +145,7 @@ func healthUp(ctx context.Context, e *Env, at endpoint) error {
 
 func healthDiscovery(ctx context.Context, e *Env, at endpoint) error {
 	for _, form := range forms {
-		text, err := form.get(ctx, e.lab.Target.Dial, at.addr, "chatlab.discovery")
+		text, err := form.get(ctx, e.dialHealth, at.addr, "chatlab.discovery")
 		if err != nil {
 			return err
 		}
@@ -141,7 +161,7 @@ func healthDiscovery(ctx context.Context, e *Env, at endpoint) error {
 }
 
 func healthUnknown(ctx context.Context, e *Env, at endpoint) error {
-	text, err := value(ctx, e.lab.Target.Dial, at.addr, "chatlab.nosuch")
+	text, err := value(ctx, e.dialHealth, at.addr, "chatlab.nosuch")
 	if err != nil {
 		return err
 	}

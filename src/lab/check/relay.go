@@ -75,8 +75,8 @@ func (j *Journey) dialRelay(ctx context.Context, config *tls.Config) (*relay, er
 	return &relay{conn, bufio.NewReader(conn)}, nil
 }
 
-// certified connects with the lab's own certificate and reads the greeting.
-func (j *Journey) certified(ctx context.Context) (*relay, error) {
+// operatorTLS shows the lab's own certificate.
+func (j *Journey) operatorTLS() (*tls.Config, error) {
 	var f mtls.Files
 	for name, to := range map[string]*string{"ca.pem": &f.CA, "lab.pem": &f.Cert, "lab.key": &f.Key} {
 		path, err := j.lab.Target.Secret(name)
@@ -85,7 +85,12 @@ func (j *Journey) certified(ctx context.Context) (*relay, error) {
 		}
 		*to = path
 	}
-	config, err := mtls.Client(f)
+	return mtls.Client(f)
+}
+
+// certified connects with the lab's own certificate and reads the greeting.
+func (j *Journey) certified(ctx context.Context) (*relay, error) {
+	config, err := j.operatorTLS()
 	if err != nil {
 		return nil, err
 	}
