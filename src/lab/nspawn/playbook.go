@@ -19,7 +19,7 @@ import (
 )
 
 // parts are the tags of site.yml in its order: where `--from` can begin.
-var parts = []string{"base", "mongodb", "logd", "chatd", "healthd", "mariadb", "authd", "zabbix", "grafana"}
+var parts = []string{"base", "mariadb", "mongodb", "logd", "authd", "chatd", "healthd", "zabbix", "grafana"}
 
 // slow is how long a task takes that gets a line of its own.
 const slow = 5 * time.Second
@@ -97,9 +97,7 @@ func (t *Target) playArgs(playbook, from string) ([]string, error) {
 		if i < 0 {
 			return nil, errs.E(errs.Usage, "the playbook has no part %q", from).WithFix("--from one of %s", strings.Join(parts, ", "))
 		}
-		if i > 0 {
-			args = append(args, "--tags", parts[0]+","+strings.Join(parts[i:], ",")) // what the run before began to install may not be there yet
-		}
+		args = append(args, "--tags", strings.Join(parts[i:], ","))
 	}
 	return args, nil
 }
