@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -174,74 +173,6 @@ type address struct{}
 func (*address) Network() string { return "tcp" }
 func (*address) String() string  { return "10.0.0.1:22" }
 
-// recorder is a Progress that keeps its notes.
-type recorder struct {
-	lab.Silent
-	notes []string
-}
-
-func (r *recorder) Note(took time.Duration, what string) {
-	r.notes = append(r.notes, took.String()+" "+what)
-}
-
-func TestAPlaybooksProgressIsRead(t *testing.T) {
-	out := `[WARNING]: something
-{"event":"ok","host":"log","task":"base : fast","seconds":0.4}
-{"event":"ok","host":"log","task":"base : slow","seconds":7}
-{"event":"failed","host":"auth","task":"mariadb : Run","tags":["x","mariadb"],"message":"it burns","detail":["a","b"]}
-{"event":"failed","host":"log","task":"later","message":"not the first"}
-{"event":"stats","stats":{"log":{"ok":3,"changed":1,"failures":1}}}
-`
-	p := &recorder{}
-	failed, recap := follow(strings.NewReader(out), p)
-	if !slices.Equal(p.notes, []string{"7s log: base : slow"}) || recap["log"].Changed != 1 || failed == nil || failed.Host != "auth" {
-		t.Errorf("%v %v %v", p.notes, recap, failed)
-	}
-	target := &Target{machines: &Machines{state: "/s"}}
-	var start *local.StartError
-	err := target.explain("site.yml", failed)
-	if !errors.As(err, &start) || start.Err.Error() != "auth: mariadb : Run: it burns" || !strings.Contains(errs.FixOf(err), "--from mariadb") || len(start.Tail) != 2 {
-		t.Errorf("%v %q", err, errs.FixOf(err))
-	}
-	if err := target.explain("site.yml", &taskEvent{Event: "unreachable", Host: "log", Message: "no route"}); !strings.Contains(err.Error(), "log cannot be reached") {
-		t.Error(err)
-	}
-}
-
-func TestThePlaybookCanBeginInTheMiddle(t *testing.T) {
-	inv := parse(t, text)
-	target := &Target{machines: &Machines{network: network{namesOf("/s"), inv}, state: "/s"}, cfg: Config{Inventory: inv, Project: "/p"}}
-	args, err := target.playArgs("site.yml", "authd")
-	if err != nil || args[len(args)-1] != "authd,chatd,healthd,zabbix,grafana" || !slices.Contains(args, "grafana_absent=true") {
-		t.Errorf("%q %v", args, err)
-	}
-	if _, err := target.playArgs("site.yml", "nothing"); !errs.Is(err, errs.Usage) {
-		t.Error(err)
-	}
-	for _, a := range args {
-		if strings.Contains(a, "secret") && !strings.Contains(a, "/s/secrets/ssh.key") {
-			t.Errorf("%q", a)
-		}
-	}
-	target.cfg.Inventory = parse(t, strings.Replace(text, "vars: {", "vars: {grafana_package_file: /f.deb, grafana_plugin_zip: /f.zip, ", 1))
-	if args, err = target.playArgs("site.yml", ""); err != nil || slices.Contains(args, "grafana_absent=true") {
-		t.Errorf("with files of Grafana: %q %v", args, err)
-	}
-	site, err := os.ReadFile("../../../ansible/site.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := 0
-	for _, part := range parts {
-		found := strings.Index(string(site)[at:], "tags: ["+part)
-		if found < 0 {
-			t.Errorf("ansible/site.yml has no tag %s after the one before it in parts", part)
-			continue
-		}
-		at += found
-	}
-}
-
 func TestMountsAreFoundDeepestFirst(t *testing.T) {
 	if !mounted("/proc") || mounted("/proc/nowhere") {
 		t.Error("/proc is mounted, and no more")
@@ -284,97 +215,6 @@ func TestAMachinesFilesAreItsOwn(t *testing.T) {
 	}
 	if _, err := os.Stat(outside); err == nil {
 		t.Error("a link led out of the machine")
-	}
-}
-
-// newDisks makes machines with files of their own that do not run.
-func newDisks(t *testing.T) *Machines {
-	t.Helper()
-	s, err := NewMachines(t.TempDir(), parse(t, text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, node := range []string{"one", "two"} {
-		putFile(t, filepath.Join(s.dirOf(node), ownFiles, "etc", "data"), node+" then")
-		putFile(t, filepath.Join(s.dirOf(node), baseNote), "image 1")
-		putFile(t, filepath.Join(s.dirOf(node), "work", "work"), "overlayfs")
-	}
-	return s
-}
-
-func putFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// dataOf reads what the machines of newDisks hold.
-func dataOf(t *testing.T, s *Machines) string {
-	t.Helper()
-	var out []string
-	for _, node := range s.nodeNames() {
-		for _, name := range []string{filepath.Join(ownFiles, "etc", "data"), baseNote} {
-			text, err := os.ReadFile(filepath.Join(s.dirOf(node), name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, string(text))
-		}
-		if _, err := os.Stat(filepath.Join(s.dirOf(node), "fresh")); err == nil {
-			out = append(out, "left over")
-		}
-	}
-	return strings.Join(out, ", ")
-}
-
-func TestMachinesFilesGoBackAllOrNone(t *testing.T) {
-	s := newDisks(t)
-	const then, now = "one then, image 1, two then, image 1", "one now, image 2, two now, image 2"
-	if err := s.snapshots().Save("fresh", func(dir string) error { return s.copyTo(t.Context(), dir) }); err != nil {
-		t.Fatal(err)
-	}
-	for _, node := range s.nodeNames() {
-		putFile(t, filepath.Join(s.dirOf(node), ownFiles, "etc", "data"), node+" now")
-		putFile(t, filepath.Join(s.dirOf(node), baseNote), "image 2")
-	}
-	back := func(dir string) error { return s.copyFrom(t.Context(), dir) }
-	two := filepath.Join(s.run(), "snapshots", "fresh", "two")
-	if err := os.Rename(two, two+"-away"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.snapshots().Restore("fresh", back); err == nil || dataOf(t, s) != now {
-		t.Errorf("a machine of the snapshot is away: %v; the machines hold %s", err, dataOf(t, s))
-	}
-	if err := os.Rename(two+"-away", two); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // a snapshot stays as it is
-		if err := s.snapshots().Restore("fresh", back); err != nil || dataOf(t, s) != then {
-			t.Errorf("%v; the machines hold %s", err, dataOf(t, s))
-		}
-		putFile(t, filepath.Join(s.dirOf("one"), ownFiles, "etc", "data"), "one later")
-	}
-}
-
-func TestAMachineThatWasNeverUpHasNoSnapshot(t *testing.T) {
-	s := newDisks(t)
-	if err := s.allThere(); err != nil {
-		t.Error(err)
-	}
-	if err := os.RemoveAll(s.dirOf("two")); err != nil {
-		t.Fatal(err)
-	}
-	target := &Target{machines: s}
-	err := target.SaveSnapshot(t.Context(), "fresh", nil)
-	if !errs.Is(err, errs.Usage) || err.Error() != "machine two was never up" || errs.FixOf(err) == "" {
-		t.Error(err)
-	}
-	if err := target.RestoreSnapshot(t.Context(), "fresh", nil); !errs.Is(err, errs.NotFound) {
-		t.Error(err)
 	}
 }
 
