@@ -12,6 +12,7 @@ module Rig
     @dir = Dir.mktmpdir
     @before = ENV.to_h
     ENV.delete_if { |name, _| name.start_with?("CHATLAB_", "VAGRANT_DEFAULT") }
+    ENV["CHATLAB_INVENTORY"] = File.join(ROOT, "ansible", "tests", "inventory") # the lab's addresses stand in no golden file
     ENV["VAGRANT_DOTFILE_PATH"] = File.join(@dir, "dot")
     ENV["VAGRANT_HOME"] = File.join(@dir, "home")
     # Whatever is installed here, Ansible is found or not as a test wants it.
@@ -29,6 +30,7 @@ module Rig
   end
 
   def local(text)
+    ENV.delete("CHATLAB_INVENTORY") if text.start_with?("inventory:") # which would win
     ENV["CHATLAB_VAGRANT_LOCAL"] = File.join(@dir, "local.yml")
     File.write(ENV["CHATLAB_VAGRANT_LOCAL"], text)
   end
