@@ -162,8 +162,10 @@ func wellBefore(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	defer done()
-	// What Zabbix thinks is a matter of --alarms, and lags behind.
-	checks := slices.DeleteFunc(check.Catalogue(journey), func(c check.Check) bool { return strings.HasPrefix(c.Name, "zabbix.") })
+	// What Zabbix thinks, and Grafana shows, is a matter of --alarms, and lags behind.
+	checks := slices.DeleteFunc(check.Catalogue(journey), func(c check.Check) bool {
+		return strings.HasPrefix(c.Name, "zabbix.") || strings.HasPrefix(c.Name, "grafana.")
+	})
 	if r := check.FirstFailure(ctx, stop, journey, checks); r != nil {
 		return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
 			WithFix("`lab check %s`", r.Name)

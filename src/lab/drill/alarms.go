@@ -51,17 +51,35 @@ type vigil struct {
 	now    []watch.Problem
 }
 
-// calm fails with code usage, before a drill, when something fires already.
-func calm(ctx context.Context, alarms Alarms) error {
-	firing, err := alarms.Firing(ctx)
-	if err != nil {
-		return err
+// calm waits, before a drill, until nothing fires: what an earlier one has left
+// is told for some minutes. It fails with code usage when something still does.
+func calm(ctx context.Context, alarms Alarms, wait patience, say func(format string, args ...any)) error {
+	limit, cancel := context.WithTimeout(ctx, wait.clear)
+	defer cancel()
+	tick := time.NewTicker(wait.poll)
+	defer tick.Stop()
+	for said := false; ; {
+		firing, err := alarms.Firing(limit)
+		if err != nil && limit.Err() == nil {
+			return err
+		}
+		if err == nil && len(firing) == 0 {
+			return nil
+		}
+		if !said {
+			say("waiting until Zabbix finds the lab well: %s", names(firing))
+			said = true
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return errs.E(errs.Usage, "the lab is not well before the drill: Zabbix has after %s still %s", round(wait.clear), names(firing)).
+				WithFix("see to it: `lab check zabbix.*`")
+		}
 	}
-	if len(firing) > 0 {
-		return errs.E(errs.Usage, "the lab is not well before the drill: Zabbix has %s", names(firing)).
-			WithFix("wait until it is over, or see to it")
-	}
-	return nil
 }
 
 func newVigil(alarms Alarms, want expected, wait patience) *vigil {

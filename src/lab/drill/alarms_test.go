@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -71,12 +72,18 @@ func TestTheAlarmsOfADrillAreJudged(t *testing.T) {
 }
 
 func TestADrillDoesNotBeginWhileSomethingFires(t *testing.T) {
-	err := calm(t.Context(), &script{steps: [][]watch.Problem{{down}}})
+	short := patience{poll: time.Millisecond, clear: 200 * time.Millisecond}
+	var said []string
+	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	err := calm(t.Context(), &script{steps: [][]watch.Problem{{down}}}, short, say)
 	if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), down.String()) {
 		t.Error(err)
 	}
-	if err := calm(t.Context(), &script{steps: [][]watch.Problem{{}}}); err != nil {
-		t.Error(err)
+	if len(said) != 1 || !strings.Contains(said[0], down.String()) {
+		t.Errorf("while it waits it says %q", said)
+	}
+	if err := calm(t.Context(), &script{steps: [][]watch.Problem{{again}, {again}, {}}}, short, say); err != nil {
+		t.Errorf("what is over holds the drill up: %v", err)
 	}
 }
 

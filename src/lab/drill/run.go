@@ -52,7 +52,7 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 		report: newReport(d.Name, opt),
 	}
 	if opt.Alarms != nil {
-		if err := calm(ctx, opt.Alarms); err != nil {
+		if err := calm(ctx, opt.Alarms, usual, r.say); err != nil {
 			return nil, err
 		}
 	}
