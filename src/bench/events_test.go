@@ -26,7 +26,7 @@ import (
 
 	"chatlab/src/event"
 	"chatlab/src/ferret"
-	"chatlab/src/logd/logdtest"
+	"chatlab/src/mtls/mtlstest"
 )
 
 // The load: each round stores so many events bare and through the pipe.
@@ -146,7 +146,7 @@ type pipeline struct {
 
 func startPipe(t *testing.T, uri string) *pipeline {
 	t.Helper()
-	dir, files, addr := t.TempDir(), logdtest.Files(t), unusedAddr(t)
+	dir, files, addr := t.TempDir(), mtlstest.Files(t), unusedAddr(t)
 	p := &pipeline{ops: unusedAddr(t)}
 	start(t, exec.Command(binary(t, "logd"), "--listen", addr, "--ops.listen", p.ops, "--mongodb.uri", uri, "--log-level", "error",
 		"--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key))

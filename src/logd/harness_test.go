@@ -17,8 +17,8 @@ import (
 
 	"chatlab/src/event"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
+	"chatlab/src/mtls/mtlstest"
 )
 
 type server struct {
@@ -30,7 +30,7 @@ type server struct {
 
 func serve(t *testing.T, store logd.Store, silence time.Duration, change ...func(*logd.Server)) *server {
 	t.Helper()
-	s := &server{files: logdtest.Files(t), reg: prometheus.NewRegistry()}
+	s := &server{files: mtlstest.Files(t), reg: prometheus.NewRegistry()}
 	var err error
 	s.Server, err = logd.Listen("127.0.0.1:0", s.files, store, slog.New(slog.DiscardHandler), s.reg)
 	if err != nil {

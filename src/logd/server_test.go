@@ -21,6 +21,7 @@ import (
 	"chatlab/src/logd"
 	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
+	"chatlab/src/mtls/mtlstest"
 )
 
 func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {
@@ -97,7 +98,7 @@ func TestLineCutAnywhereIsOneLine(t *testing.T) {
 func TestPeerWithoutTheRightCertificateIsRefused(t *testing.T) {
 	store := logdtest.NewMemory()
 	s := serve(t, store, time.Second)
-	stranger, err := mtls.Client(logdtest.Files(t))
+	stranger, err := mtls.Client(mtlstest.Files(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +381,7 @@ func TestStopEndsConnectionsThoughTheStoreIsAway(t *testing.T) {
 }
 
 func TestMistakesInTheConfiguration(t *testing.T) {
-	log, files := slog.New(slog.DiscardHandler), logdtest.Files(t)
+	log, files := slog.New(slog.DiscardHandler), mtlstest.Files(t)
 	if _, err := logd.Listen("127.0.0.1:0", mtls.Files{}, logdtest.NewMemory(), log, prometheus.NewRegistry()); !errs.Is(err, errs.Usage) {
 		t.Errorf("no certificate: %v, want code usage", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/logd/logdtest"
+	"chatlab/src/mtls/mtlstest"
 )
 
 func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
@@ -15,7 +15,7 @@ func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	dir, files := t.TempDir(), logdtest.Files(t)
+	dir, files := t.TempDir(), mtlstest.Files(t)
 	old := &Config{TLS: files, Logd: []string{silent.Addr().String()}}
 	old.Spool.Dir, old.Spool.MaxBytes = dir, minSpool
 	log, _ := newLog()

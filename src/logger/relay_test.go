@@ -22,6 +22,7 @@ import (
 	"chatlab/src/logd"
 	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
+	"chatlab/src/mtls/mtlstest"
 )
 
 func fastPace() pace {
@@ -160,7 +161,7 @@ func same(t *testing.T, got, want []event.Event) {
 }
 
 func TestEventsAreRelayedInOrderAndTheSpoolTrimmed(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	addr, _ := serveLogd(t, files, store, "")
 	dir := t.TempDir()
 	r := run(t, dir, files, addr)
@@ -177,7 +178,7 @@ func TestEventsAreRelayedInOrderAndTheSpoolTrimmed(t *testing.T) {
 }
 
 func TestEndOfThePipeStillRelaysWhatIsLeft(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	addr, _ := serveLogd(t, files, store, "")
 	r := run(t, t.TempDir(), files, addr)
 	all := events(500)
@@ -189,7 +190,7 @@ func TestEndOfThePipeStillRelaysWhatIsLeft(t *testing.T) {
 }
 
 func TestBacklogOutlivesLoggersAndLogServers(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	addr, stop := serveLogd(t, files, store, "")
 	dir := t.TempDir()
 	all := events(900)
@@ -211,7 +212,7 @@ func TestBacklogOutlivesLoggersAndLogServers(t *testing.T) {
 }
 
 func TestStoreAwayAndBack(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	store.SetAway(true)
 	addr, _ := serveLogd(t, files, store, "")
 	r := run(t, t.TempDir(), files, addr)
@@ -226,7 +227,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 }
 
 func TestNextLogServerIsTried(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	good, _ := serveLogd(t, files, store, "")
 	silent := serveScript(t, files, func(_ net.Conn, br *bufio.Reader) { _, _ = io.Copy(io.Discard, br) })
 	mute := serveScript(t, files, func(c net.Conn, br *bufio.Reader) {
@@ -236,7 +237,7 @@ func TestNextLogServerIsTried(t *testing.T) {
 	busy := serveScript(t, files, func(c net.Conn, _ *bufio.Reader) {
 		_, _ = io.WriteString(c, "error unavailable 0 too many connections\n")
 	})
-	stranger, _ := serveLogd(t, logdtest.Files(t), logdtest.NewMemory(), "")
+	stranger, _ := serveLogd(t, mtlstest.Files(t), logdtest.NewMemory(), "")
 	for name, bad := range map[string]string{"refusing": "127.0.0.1:1", "mute": mute, "busy": busy, "of another CA": stranger, "silent": silent, "no address": "nowhere"} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, t.TempDir(), files, bad, good)
@@ -281,7 +282,7 @@ func acking(keep func(string), each, until int, then string) func(net.Conn, *buf
 }
 
 func TestBrokenLogServersLoseNothing(t *testing.T) {
-	files := logdtest.Files(t)
+	files := mtlstest.Files(t)
 	for name, then := range map[string]string{
 		"falls":            "ack 3\n",
 		"claims too much":  "ack 99999999\n",
@@ -316,7 +317,7 @@ func TestBrokenLogServersLoseNothing(t *testing.T) {
 }
 
 func TestLineThatIsRefusedForGoodHoldsNothingUp(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	store.SetRefuse(func(e event.Event) string {
 		if strings.HasSuffix(e.Data, "13") {
 			return "unlucky"
@@ -352,7 +353,7 @@ func TestLineThatIsRefusedForGoodHoldsNothingUp(t *testing.T) {
 }
 
 func TestDamageIsSkippedByTheRelayAndReported(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	dir := t.TempDir()
 	all := events(50)
 	s := open(t, dir)
@@ -377,7 +378,7 @@ func TestDamageIsSkippedByTheRelayAndReported(t *testing.T) {
 }
 
 func TestSpoolThatCannotBeReadEndsTheLogger(t *testing.T) {
-	files := logdtest.Files(t)
+	files := mtlstest.Files(t)
 	dir := t.TempDir()
 	s := open(t, dir)
 	s.add(t, linesOf(events(10))...)

@@ -43,6 +43,17 @@ func Client(f Files) (*tls.Config, error) {
 	return c, nil
 }
 
+// Peer returns a configuration for listeners and connections alike, as Server
+// and Client. Fails with code usage, naming the file.
+func Peer(f Files) (*tls.Config, error) {
+	c, err := Server(f)
+	if err != nil {
+		return nil, err
+	}
+	c.RootCAs = c.ClientCAs
+	return c, nil
+}
+
 // load reads the files at every handshake's need: certificates are renewed by
 // rewriting them, so the pair is read again for each connection.
 func load(f Files) (*tls.Config, *x509.CertPool, error) {

@@ -20,9 +20,9 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/ferret"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mongodb"
 	"chatlab/src/mtls"
+	"chatlab/src/mtls/mtlstest"
 )
 
 func waitFor(t *testing.T, what string, ok func() bool) {
@@ -79,7 +79,7 @@ func ready(ops string) (status int, reason string) {
 func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 	dir := t.TempDir()
 	listen, ops, db := freeAddr(t), freeAddr(t), freeAddr(t)
-	files := logdtest.Files(t)
+	files := mtlstest.Files(t)
 	path := filepath.Join(dir, "logd.yaml")
 	text := fmt.Sprintf("listen: %s\nops:\n  listen: %s\nlog_level: error\ntls:\n  ca: %s\n  cert: %s\n  key: %s\nmongodb:\n  uri: mongodb://%s/\n  database: events\n",
 		listen, ops, files.CA, files.Cert, files.Key, db)
@@ -146,7 +146,7 @@ func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 }
 
 func TestMistakesAreUsageErrors(t *testing.T) {
-	files := logdtest.Files(t)
+	files := mtlstest.Files(t)
 	good := []string{"--listen", "127.0.0.1:0", "--ops.listen", "127.0.0.1:0", "--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key}
 	for name, args := range map[string][]string{
 		"no certificates": {"--ops.listen", "127.0.0.1:0"},

@@ -23,8 +23,8 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/event"
 	"chatlab/src/ferret"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mongodb"
+	"chatlab/src/mtls/mtlstest"
 )
 
 // emit is a server: it emits labelled events from several goroutines until its
@@ -181,7 +181,7 @@ func newWorld(t *testing.T) (*world, *mongodb.Log) {
 		stop()
 		<-done
 	})
-	files, addr := logdtest.Files(t), freeAddr(t)
+	files, addr := mtlstest.Files(t), freeAddr(t)
 	w.config = configFile(t, w.dir, files, addr)
 	w.logdArg = []string{"--listen", addr, "--ops.listen", "127.0.0.1:0", "--mongodb.uri", db.URI(), "--log-level", "error",
 		"--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key}

@@ -21,6 +21,7 @@ import (
 	"chatlab/src/logd"
 	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
+	"chatlab/src/mtls/mtlstest"
 )
 
 // The test binary is the logger, too, and a server that emits events.
@@ -83,7 +84,7 @@ func loggerCommand(t *testing.T, args ...string) *exec.Cmd {
 }
 
 func TestByHand(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	config := configFile(t, t.TempDir(), files, serveLogd(t, files, store))
 	cmd := loggerCommand(t, "--config", config)
 	cmd.Stdin = strings.NewReader("0/auth/signin/kim/success\n")
@@ -101,7 +102,7 @@ func TestByHand(t *testing.T) {
 }
 
 func TestByHandWithoutALogServerOrAReader(t *testing.T) {
-	files, store := logdtest.Files(t), logdtest.NewMemory()
+	files, store := mtlstest.Files(t), logdtest.NewMemory()
 	dir := t.TempDir()
 	shell := exec.Command("sh", "-c", `{ echo 0/chat/chat/kim/one; echo nonsense; echo 0/chat/chat/kim/two; } | "$0" --config "$1" >&-; echo $?`,
 		os.Args[0], configFile(t, dir, files, "127.0.0.1:1"))
@@ -128,7 +129,7 @@ func TestByHandWithoutALogServerOrAReader(t *testing.T) {
 }
 
 func TestSignalEndsALoggerWhosePipeIsOpen(t *testing.T) {
-	files := logdtest.Files(t)
+	files := mtlstest.Files(t)
 	cmd := loggerCommand(t, "--config", configFile(t, t.TempDir(), files, "127.0.0.1:1"), "--ops.listen", "127.0.0.1:0")
 	in, err := cmd.StdinPipe()
 	if err != nil {

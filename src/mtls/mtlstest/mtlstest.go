@@ -1,4 +1,5 @@
-package logdtest
+// Package mtlstest makes certificates for tests.
+package mtlstest
 
 import (
 	"crypto/ecdsa"
@@ -17,7 +18,7 @@ import (
 	"chatlab/src/mtls"
 )
 
-// Files makes a CA and a certificate of it for 127.0.0.1, good for both sides,
+// Files makes a CA and a certificate of it for 127.0.0.1 and 127.0.1.1, good for both sides,
 // and returns their files.
 func Files(t testing.TB) mtls.Files {
 	t.Helper()
@@ -27,7 +28,7 @@ func Files(t testing.TB) mtls.Files {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 1, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
