@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,6 +99,13 @@ func (c *session) stuck(err error) error {
 func (c *session) who() {
 	room := c.member.room
 	users := room.users()
+	if c.server.peers != nil {
+		ctx, cancel := c.patience()
+		users = append(users, c.server.peers.Elsewhere(ctx, room.name)...)
+		cancel()
+		slices.Sort(users)
+		users = slices.Compact(users)
+	}
 	shown := users[:min(len(users), wire.MaxWho)]
 	note := strconv.Itoa(len(users)) + " in " + room.name + ": " + strings.Join(shown, " ")
 	if len(shown) < len(users) {

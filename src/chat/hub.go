@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"chatlab/src/errs"
 	"chatlab/src/wire"
 )
 
@@ -21,25 +22,26 @@ type hub struct {
 	seq   uint64        // the log's last line that the rooms have
 	moved chan struct{} // closed when seq grows; nil if nobody waits
 	up    bool          // follows the log
+
+	placed chan struct{} // closed once the hub's place in the log is known
 }
 
 func newHub(log Log, stats *Metrics) *hub {
-	return &hub{log: log, stats: stats, rooms: map[string]*room{}}
+	return &hub{log: log, stats: stats, rooms: map[string]*room{}, placed: make(chan struct{})}
 }
 
 // Pause between two attempts to follow a log that is away.
 const followAgain = 200 * time.Millisecond
 
-// follow keeps the rooms filled until ctx ends. started is closed when the
-// hub's place in the log is known.
-func (h *hub) follow(ctx context.Context, started chan<- struct{}) error {
+// follow keeps the rooms filled until ctx ends.
+func (h *hub) follow(ctx context.Context) error {
 	for first := true; ; {
 		if first {
 			b, err := h.log.Bounds(ctx)
 			if err == nil {
 				h.seq = b.Last
 				first = false
-				close(started)
+				close(h.placed)
 			}
 		}
 		if !first {
@@ -55,6 +57,17 @@ func (h *hub) follow(ctx context.Context, started chan<- struct{}) error {
 			return nil
 		case <-time.After(followAgain):
 		}
+	}
+}
+
+// ready waits until the hub's place in the log is known. Fails with code
+// unavailable.
+func (h *hub) ready(ctx context.Context) error {
+	select {
+	case <-h.placed:
+		return nil
+	case <-ctx.Done():
+		return errs.E(errs.Unavailable, "the server waits for its log, try again later")
 	}
 }
 

@@ -51,3 +51,9 @@ type Log interface {
 	// Bounds returns what is held.
 	Bounds(ctx context.Context) (Bounds, error)
 }
+
+// Presence tells who is in a room on the other servers that share the log. What
+// does not answer soon is left out.
+type Presence interface {
+	Elsewhere(ctx context.Context, room string) []string
+}

@@ -18,17 +18,19 @@ import (
 
 // Options is what a Server is made of.
 type Options struct {
-	Listen  string // host:port; port 0 takes a free one
-	Log     Log
-	Tokens  *token.Ring
-	Limits  Limits
-	Metrics prometheus.Registerer
-	Logger  *slog.Logger
+	Listen   string // host:port; port 0 takes a free one
+	Log      Log
+	Presence Presence // nil for a server of its own
+	Tokens   *token.Ring
+	Limits   Limits
+	Metrics  prometheus.Registerer
+	Logger   *slog.Logger
 }
 
 // Server is the chat server.
 type Server struct {
 	log    Log
+	peers  Presence
 	tokens *token.Ring
 	limits Limits
 	logger *slog.Logger
@@ -66,7 +68,7 @@ func New(o Options) (*Server, error) {
 	}
 	stats := NewMetrics(o.Metrics)
 	return &Server{
-		log: o.Log, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
+		log: o.Log, peers: o.Presence, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
 		ln: ln.(*net.TCPListener), hub: newHub(o.Log, stats), stats: stats,
 		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
 		aside: make(chan func()), open: map[*session]struct{}{},
@@ -75,6 +77,17 @@ func New(o Options) (*Server, error) {
 
 // Addr returns the address that was bound.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Users returns who is in a room of this server, sorted.
+func (s *Server) Users(room string) []string {
+	s.hub.mu.Lock()
+	r := s.hub.rooms[room]
+	s.hub.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	return r.users()
+}
 
 // Ready tells why lines cannot be passed on now, or nil.
 func (s *Server) Ready() error {
@@ -88,8 +101,8 @@ func (s *Server) Ready() error {
 // shutdown, and Serve waits for all of them.
 func (s *Server) Serve(ctx context.Context) error {
 	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
-	started, hubEnd := make(chan struct{}), make(chan error, 1)
-	go func() { hubEnd <- s.hub.follow(hubCtx, started) }()
+	hubEnd := make(chan error, 1)
+	go func() { hubEnd <- s.hub.follow(hubCtx) }()
 	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
 	defer stop()
 
@@ -101,12 +114,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			}
 		})
 	}
-	var err error
-	select {
-	case <-started:
-		err = s.accept(ctx, hubEnd)
-	case <-ctx.Done():
-	}
+	err := s.accept(ctx, hubEnd)
 	_ = s.ln.Close()
 	s.stop()
 	s.sessions.Wait()

@@ -164,6 +164,9 @@ func (c *session) begin() error {
 	}
 	ctx, cancel := c.patience()
 	defer cancel()
+	if err := c.server.hub.ready(ctx); err != nil {
+		return err
+	}
 	if hello.Resume != nil {
 		return c.resume(ctx, hello.Room, *hello.Resume)
 	}

@@ -32,6 +32,11 @@ const (
 // ends. A line is acknowledged once its event is durable; while that fails, it
 // is tried again and the backlog grows. It also trims the log.
 func (l *Log) Emit(ctx context.Context, to Events) error {
+	select {
+	case <-l.declared:
+	case <-ctx.Done():
+		return nil
+	}
 	l.emits.Store(true)
 	defer l.emits.Store(false)
 	var watching sync.WaitGroup

@@ -15,3 +15,23 @@ func (l *Log) Trim(ctx context.Context, now time.Time) error {
 
 // Backlog is the backlog as last seen.
 func (l *Log) Backlog() int64 { return l.backlog.Load() }
+
+// Leads tells whether this member orders the log.
+func (l *Log) Leads() bool { return l.leads() }
+
+// Holds tells whether this member has a replica.
+func (l *Log) Holds() bool { return l.server.JetStreamIsStreamAssigned(account, streamName) }
+
+// Others are the members that are connected.
+func (l *Log) Others() []string { return l.others() }
+
+// Reset makes the cluster's log an empty one.
+func Reset(ctx context.Context, members ...*Log) error {
+	if err := members[0].js.DeleteStream(ctx, streamName); err != nil {
+		return err
+	}
+	for _, l := range members {
+		l.followed.Store(0)
+	}
+	return members[0].create(ctx)
+}

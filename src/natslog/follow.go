@@ -16,9 +16,21 @@ const (
 	followQueue = 16 << 10
 )
 
-// Follow implements [chat.Log]: an ordered consumer, which nats.go makes anew
-// after the last line it gave when something is missing.
+// Follow implements [chat.Log].
 func (l *Log) Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error {
+	if err := l.known(); err != nil {
+		return err
+	}
+	if l.opts.Cluster != nil {
+		return l.followFeed(ctx, after, fn)
+	}
+	return l.followConsumer(ctx, after, fn)
+}
+
+// followConsumer follows by an ordered consumer, which nats.go makes anew after
+// the last line it gave when something is missing. It costs least, but lives on
+// one server of a cluster and would be lost with it.
+func (l *Log) followConsumer(ctx context.Context, after uint64, fn func([]wire.Message) error) error {
 	queue := make(chan *nats.Msg, followQueue)
 	sub, err := l.push.ChanSubscribe(subjects, queue, nats.BindStream(streamName), nats.OrderedConsumer(),
 		nats.StartSequence(after+1), nats.Context(ctx))

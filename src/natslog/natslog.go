@@ -3,11 +3,20 @@
 //
 // # Durability
 //
-// The stream has one replica on files. A line is written to its file before it
+// A single log has one replica on files. A line is written to its file before it
 // is acknowledged, so a kill -9 of the process loses nothing that was; files
 // are synced to the disk every [Options.Sync], so a power cut loses at most
 // that, unless SyncAlways is set. The server listens nowhere: the connection is
 // a pipe in the process.
+//
+// # Cluster
+//
+// With [Options.Cluster] the servers of several processes are one: the stream
+// has up to three replicas, and a line is acknowledged once the larger part of
+// them has it. While less than that can be reached, nothing is stored and every
+// method fails with unavailable; it goes on by itself when they are back. A
+// follower is fed by the stream's leader, which sends each line once it is
+// stored ([NATS republish]); what it misses it reads from its own replica.
 //
 // # Events
 //
@@ -22,12 +31,13 @@
 // but never one whose event is not emitted: this package trims the stream
 // itself, since the stream's own limits would not wait. When more than
 // [Options.MaxBacklog] events wait, Publish refuses with unavailable instead.
+//
+// [NATS republish]: https://docs.nats.io/nats-concepts/jetstream/streams#republish
 package natslog
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -60,6 +70,7 @@ type Options struct {
 	MaxAge     time.Duration // how long lines are kept
 	MaxBytes   int64         // how many bytes of lines are kept
 	MaxBacklog int64         // lines whose event may wait before new ones are refused
+	Cluster    *Cluster      // the others; nil for a log of its own
 	Logger     *slog.Logger
 	Metrics    prometheus.Registerer
 }
@@ -75,24 +86,40 @@ type Log struct {
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
 	events    jetstream.Consumer
-	backlog   atomic.Int64 // lines whose event is not emitted, as last seen
-	emits     atomic.Bool  // Emit runs
+	backlog   atomic.Int64  // lines whose event is not emitted, as last seen
+	followed  atomic.Uint64 // last line that Follow gave
+	emits     atomic.Bool   // Emit runs
+	users     atomic.Pointer[func(room string) []string]
+	health    struct {
+		quorum  atomic.Bool
+		current atomic.Int64  // replicas that have all
+		lag     atomic.Uint64 // lines
+	}
 
+	tasks     sync.WaitGroup
 	closing   sync.Once
 	closed    chan struct{}
+	declared  chan struct{} // closed once stream and events are known
 	published prometheus.Counter
 	emitted   prometheus.Counter
 }
 
 const startTimeout = 30 * time.Second
 
-// Open starts the server, and makes or finds the stream and its consumer. Fails
-// with code unavailable, and with usage when the folder cannot be used.
+// Open starts the server, and makes or finds the stream and its consumer; in a
+// cluster, which may lack its other members, that goes on in the background.
+// Fails with code unavailable, and with usage when the folder or an address of
+// the cluster cannot be used.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
 	}
-	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{})}
+	if o.Cluster != nil {
+		if err := o.Cluster.Prepare(); err != nil {
+			return nil, err
+		}
+	}
+	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{})}
 	l.metrics(o.Metrics)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -112,67 +139,14 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 		Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
 		func() float64 { return float64(l.backlog.Load()) })
 	reg.MustRegister(l.published, l.emitted, backlog)
-}
-
-func (l *Log) start(ctx context.Context) error {
-	var err error
-	l.server, err = server.NewServer(&server.Options{
-		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: true,
-		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
-		SyncInterval: l.opts.Sync, SyncAlways: l.opts.SyncAlways,
-		MaxPayload: maxPayload,
-	})
-	if err != nil {
-		return err
-	}
-	l.server.SetLoggerV2(serverLog{l.logger}, false, false, false)
-	l.server.Start()
-	deadline, _ := ctx.Deadline()
-	if !l.server.ReadyForConnections(time.Until(deadline)) {
-		return errors.New("the embedded server is not ready in time")
-	}
-	l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.Name(l.opts.Node), nats.MaxReconnects(-1),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Debug("nats", "err", err) }))
-	if err != nil {
-		return err
-	}
-	if l.js, err = jetstream.New(l.conn); err != nil {
-		return err
-	}
-	if l.publisher, err = newPublisher(l.conn, l.closed); err != nil {
-		return err
-	}
-	if l.push, err = l.conn.JetStream(); err != nil {
-		return err
-	}
-	return l.declare(ctx)
-}
-
-// declare makes the stream and the events consumer what they have to be.
-func (l *Log) declare(ctx context.Context) error {
-	var err error
-	l.stream, err = l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: 1,
-		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Duplicates: chat.Window,
-		AllowDirect: true, MaxMsgSize: maxPayload,
-	})
-	if err != nil {
-		return fmt.Errorf("stream: %w", err)
-	}
-	l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-		DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
-	})
-	if err != nil {
-		return fmt.Errorf("events consumer: %w", err)
-	}
-	return l.look(ctx)
+	l.clusterMetrics(reg)
 }
 
 // Close stops the server. Lines that were acknowledged are in its files.
 func (l *Log) Close() {
 	l.closing.Do(func() {
 		close(l.closed)
+		l.tasks.Wait()
 		if l.conn != nil {
 			l.conn.Close()
 		}
@@ -205,6 +179,9 @@ func (l *Log) full() error {
 
 // Bounds implements [chat.Log].
 func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
+	if err := l.known(); err != nil {
+		return chat.Bounds{}, err
+	}
 	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return chat.Bounds{}, l.away(ctx, err)
@@ -216,6 +193,17 @@ func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 	return b, nil
 }
 
+// known refuses until stream and events consumer are there.
+func (l *Log) known() error {
+	select {
+	case <-l.declared:
+		return nil
+	default:
+		return errs.E(errs.Unavailable, "the chat log waits for the other servers").
+			WithRetry(time.Second).WithFix("start the other chatd, or see why they are not reached")
+	}
+}
+
 // away hides a fault of JetStream from peers, and leaves the caller's own end.
 func (l *Log) away(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -223,14 +211,3 @@ func (l *Log) away(ctx context.Context, err error) error {
 	}
 	return errs.Wrap(err, errs.Unavailable, "the chat log is away, try again later")
 }
-
-// serverLog gives the embedded server's log to slog; what it only notes is of
-// no interest here.
-type serverLog struct{ to *slog.Logger }
-
-func (s serverLog) Noticef(format string, v ...any) { s.to.Debug("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Warnf(format string, v ...any)   { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Errorf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Fatalf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Debugf(string, ...any)           {}
-func (s serverLog) Tracef(string, ...any)           {}

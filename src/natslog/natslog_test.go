@@ -225,21 +225,6 @@ func TestLinesAreRefusedWhileTooManyEventsWait(t *testing.T) {
 	})
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not so in time: %s", what)
-		}
-	}
-}
-
 func TestTrimDropsOldLinesButNoneWithoutItsEvent(t *testing.T) {
 	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Hour })
 	to := newSink()

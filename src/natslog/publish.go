@@ -8,39 +8,80 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"chatlab/src/chat"
 )
 
-// Publish implements [chat.Log].
+// leaderless is how soon lines are sent again that found no leader.
+const leaderless = 100 * time.Millisecond
+
+// Why a line may be sent again at once: no server leads the log now, or the same
+// line is on its way, and what becomes of it is not known yet.
+var (
+	errLeaderless = errors.New("the chat log has no leader")
+	errOnItsWay   = errors.New("the line is being stored")
+)
+
+// Publish implements [chat.Log]. While a cluster has no leader lines are held,
+// until ctx ends.
 func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	receipts := make([]chat.Receipt, len(lines))
-	pending := make([]ticket, len(lines))
-	full := l.full()
-	for i, d := range lines {
-		msg, err := message(d)
-		if full != nil {
-			err = full
-		}
-		if err == nil {
-			pending[i], err = l.publisher.send(msg)
-			err = l.awayIf(ctx, err)
-		}
-		receipts[i].Err = err
+	refused := l.known()
+	if refused == nil {
+		refused = l.full()
 	}
-	for i := range lines {
-		if receipts[i].Err != nil {
-			continue
+	if refused != nil {
+		for i := range receipts {
+			receipts[i].Err = refused
 		}
-		receipts[i] = l.publisher.wait(ctx, pending[i])
+		return receipts
+	}
+	all := make([]int, len(lines))
+	for i := range all {
+		all[i] = i
+	}
+	for held := all; len(held) > 0; {
+		if held = l.publish(ctx, lines, held, receipts); len(held) > 0 {
+			wait(ctx, leaderless)
+		}
+	}
+	for i := range receipts {
 		if receipts[i].Err = l.awayIf(ctx, receipts[i].Err); receipts[i].Err == nil && !receipts[i].Repeat {
 			l.published.Inc()
 		}
 	}
 	return receipts
 }
+
+// publish sends some of the lines, and returns those of them that nobody took
+// and that may be sent again.
+func (l *Log) publish(ctx context.Context, lines []chat.Draft, which []int, receipts []chat.Receipt) (held []int) {
+	pending := make([]ticket, len(which))
+	for k, i := range which {
+		msg, err := message(lines[i])
+		if err == nil {
+			pending[k], err = l.publisher.send(msg)
+		}
+		receipts[i].Err = err
+	}
+	for k, i := range which {
+		if receipts[i].Err != nil {
+			continue
+		}
+		receipts[i] = l.publisher.wait(ctx, pending[k])
+		if may(receipts[i].Err) && l.opts.Cluster != nil && ctx.Err() == nil {
+			held = append(held, i)
+		}
+	}
+	return held
+}
+
+// may tells whether a line may be sent again at once.
+func may(err error) bool { return errors.Is(err, errLeaderless) || errors.Is(err, errOnItsWay) }
 
 func (l *Log) awayIf(ctx context.Context, err error) error {
 	if err == nil {
@@ -161,6 +202,13 @@ func (p *publisher) answered(msg *nats.Msg) {
 	}
 }
 
+// noResponders is the status of an answer when nobody serves the subject, and
+// inProcess JetStream's error code for a message id that is on its way.
+const (
+	noResponders = "503"
+	inProcess    = int(server.JSStreamDuplicateMessageConflict)
+)
+
 // parseAck reads {"stream":"chat","seq":7,"duplicate":true}, or an error.
 func parseAck(msg *nats.Msg) chat.Receipt {
 	if rest, ok := bytes.CutPrefix(msg.Data, []byte(`{"stream":"`+streamName+`","seq":`)); ok {
@@ -170,16 +218,26 @@ func parseAck(msg *nats.Msg) chat.Receipt {
 			}
 		}
 	}
-	if status := msg.Header.Get("Status"); status != "" {
+	status := msg.Header.Get("Status")
+	if status == noResponders {
+		return chat.Receipt{Err: errLeaderless}
+	}
+	if status != "" {
 		return chat.Receipt{Err: errors.New("publish: status " + status)}
 	}
 	var ack struct {
 		Seq       uint64
 		Duplicate bool
-		Error     *struct{ Description string }
+		Error     *struct {
+			Code        int `json:"err_code"`
+			Description string
+		}
 	}
 	if err := json.Unmarshal(msg.Data, &ack); err != nil {
 		return chat.Receipt{Err: err}
+	}
+	if ack.Error != nil && ack.Error.Code == inProcess {
+		return chat.Receipt{Err: errOnItsWay}
 	}
 	if ack.Error != nil {
 		return chat.Receipt{Err: errors.New("publish: " + ack.Error.Description)}

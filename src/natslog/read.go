@@ -29,11 +29,22 @@ const (
 // Read implements [chat.Log].
 func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
 	lines, _, err := l.get(ctx, getRequest{Seq: after + 1, NextFor: prefix + room, Batch: n})
-	return lines, err
+	if err != nil || len(lines) == n || l.opts.Cluster == nil {
+		return lines, err
+	}
+	// A replica that is behind lacks lines at the end, and only there.
+	if len(lines) > 0 {
+		after = lines[len(lines)-1].Seq
+	}
+	rest, err := l.readFromLeader(ctx, room, after, n-len(lines))
+	return append(lines, rest...), err
 }
 
 // get returns a run of lines, and how many there are after it.
 func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, error) {
+	if err := l.known(); err != nil {
+		return nil, 0, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	body, err := json.Marshal(req)
@@ -73,7 +84,8 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 	}
 }
 
-// stored reads a line from the answer to a getRequest.
+// stored reads a line from the answer to a getRequest, or from the feed, which
+// has the same headers.
 func stored(msg *nats.Msg) (wire.Message, error) {
 	seq, err := strconv.ParseUint(msg.Header.Get(nats.JSSequence), 10, 64)
 	if err != nil {

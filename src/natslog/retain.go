@@ -27,6 +27,7 @@ func (l *Log) watch(ctx context.Context) {
 			return
 		case <-look.C:
 			err = l.look(ctx)
+			l.lookAtReplicas(ctx)
 		case <-trim.C:
 			err = l.trim(ctx, time.Now())
 		}

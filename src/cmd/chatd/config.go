@@ -10,6 +10,7 @@ import (
 	"chatlab/src/chat"
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/mtls"
 	"chatlab/src/natslog"
 )
 
@@ -22,7 +23,12 @@ type config struct {
 	LogLevel string `mapstructure:"log_level" usage:"debug, info, warn or error"`
 	Node     string `mapstructure:"node" usage:"this server's name, unique among all chatd (default: the host's name)"`
 	DataDir  string `mapstructure:"data_dir" usage:"folder of the chat log"`
-	Token    struct {
+	Cluster  struct {
+		Listen     string   `mapstructure:"listen" usage:"address for the other chatd (empty: there are none)"`
+		Peers      []string `mapstructure:"peers" usage:"addresses of all chatd for each other, this one's too"`
+		mtls.Files `mapstructure:",squash"`
+	} `mapstructure:"cluster"`
+	Token struct {
 		KeyFile string `mapstructure:"key_file" usage:"file of the token keys, one a line"`
 	} `mapstructure:"token"`
 	Logger event.LoggerConfig `mapstructure:"logger"`
@@ -60,6 +66,9 @@ func (c *config) check() error {
 	if c.DataDir == "" {
 		return errs.E(errs.Usage, "data_dir is not set")
 	}
+	if c.Cluster.Listen == "" && len(c.Cluster.Peers) > 0 {
+		return errs.E(errs.Usage, "cluster.peers is set and cluster.listen is not").WithFix("set cluster.listen to this server's address among the peers")
+	}
 	if c.Limits.EventsBacklog <= 0 || c.Limits.KeepAge < 0 || c.Limits.KeepBytes < 0 || c.Limits.SyncEvery < 0 {
 		return errs.E(errs.Usage, "limits: events_backlog must be greater than 0, keep_age, keep_bytes and sync_every not less")
 	}
@@ -67,9 +76,13 @@ func (c *config) check() error {
 }
 
 func (c *config) logOptions(logger *slog.Logger, reg prometheus.Registerer) natslog.Options {
-	return natslog.Options{
+	o := natslog.Options{
 		Dir: c.DataDir, Node: c.Node, Sync: c.Limits.SyncEvery, SyncAlways: c.Limits.SyncEvery == 0,
 		MaxAge: c.Limits.KeepAge, MaxBytes: c.Limits.KeepBytes, MaxBacklog: c.Limits.EventsBacklog,
 		Logger: logger, Metrics: reg,
 	}
+	if c.Cluster.Listen != "" {
+		o.Cluster = &natslog.Cluster{Listen: c.Cluster.Listen, Peers: c.Cluster.Peers, TLS: c.Cluster.Files}
+	}
+	return o
 }

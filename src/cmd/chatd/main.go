@@ -85,13 +85,15 @@ func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, log
 		return err
 	}
 	d.chat, err = chat.New(chat.Options{
-		Listen: cfg.Listen, Log: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
+		Listen: cfg.Listen, Log: d.log, Presence: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
 		Metrics: d.ops.Registry, Logger: logger,
 	})
 	if err != nil {
 		d.log.Close()
+		return err
 	}
-	return err
+	d.log.Presence(d.chat.Users)
+	return nil
 }
 
 // ready is called by the ops listener, which serves once all parts are there.
@@ -105,8 +107,9 @@ func (d *daemon) ready(ctx context.Context) error {
 	return d.events.Ready()
 }
 
-// serve runs until ctx ends, and stops from the clients inwards: sessions, then
-// the reading of events, then the logger. The log is closed by the caller.
+// serve runs until ctx ends, and stops from the clients inwards: sessions, once
+// another server leads the log, then the reading of events, then the logger.
+// The log is closed by the caller.
 func (d *daemon) serve(ctx context.Context) error {
 	after := context.WithoutCancel(ctx)
 	reading, sessionsEnded := context.WithCancel(after)
@@ -115,7 +118,13 @@ func (d *daemon) serve(ctx context.Context) error {
 	var group app.Group
 	group.Add("chat", func(ctx context.Context) error {
 		defer sessionsEnded()
-		return d.chat.Serve(ctx)
+		serving, stop := context.WithCancel(after)
+		defer stop()
+		defer context.AfterFunc(ctx, func() {
+			d.log.HandOver()
+			stop()
+		})()
+		return d.chat.Serve(serving)
 	})
 	group.Add("log", func(context.Context) error {
 		defer d.stopEvents()

@@ -18,8 +18,8 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
+	"chatlab/src/mtls/mtlstest"
 	"chatlab/src/token"
-	"chatlab/src/wire"
 )
 
 const patience = 30 * time.Second
@@ -43,6 +43,12 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	return newLabs(t, 1)[0]
+}
+
+// newLabs are several of one cluster.
+func newLabs(t *testing.T, n int) []*lab {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -55,29 +61,45 @@ func newLab(t *testing.T) *lab {
 	if out, err := exec.Command("go", "build", "-o", logger, "chatlab/src/cmd/logger").CombinedOutput(); err != nil {
 		t.Fatalf("build logger: %v\n%s", err, out)
 	}
-	l := &lab{t: t, addr: freeAddress(t), ops: freeAddress(t)}
 	key := write("jwt.key", token.NewKeyLine())
-	spool := write("logger.yaml", "spool:\n  dir: "+filepath.Join(dir, "spool")+"\nlog_level: error\n")
-	config := write("chatd.yaml", fmt.Sprintf(`listen: %s
+	ring, err := token.OpenRing(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []string
+	for range n {
+		routes = append(routes, freeAddress(t))
+	}
+	tls := mtlstest.Files(t)
+	var all []*lab
+	for i := range n {
+		name := fmt.Sprint("test", i)
+		l := &lab{t: t, addr: freeAddress(t), ops: freeAddress(t), ring: ring}
+		spool := write(name+"-logger.yaml", "spool:\n  dir: "+filepath.Join(dir, name+"-spool")+"\nlog_level: error\n")
+		config := fmt.Sprintf(`listen: %s
 ops: {listen: %s}
-log_level: warn
-node: test
+log_level: error
+node: %s
 data_dir: %s
 token: {key_file: %s}
 logger: {command: %s, config: %s}
 limits: {rate: 100000, burst: 100000}
-`, l.addr, l.ops, filepath.Join(dir, "data"), key, logger, spool))
-	l.args = []string{"--config", config}
-	var err error
-	if l.ring, err = token.OpenRing(key, nil); err != nil {
-		t.Fatal(err)
+`, l.addr, l.ops, name, filepath.Join(dir, name), key, logger, spool)
+		if n > 1 {
+			config += fmt.Sprintf("cluster:\n  listen: %s\n  peers: [%s]\n  ca: %s\n  cert: %s\n  key: %s\n",
+				routes[i], strings.Join(routes, ", "), tls.CA, tls.Cert, tls.Key)
+		}
+		l.args = []string{"--config", write(name+".yaml", config)}
+		all = append(all, l)
 	}
-	return l
+	return all
 }
 
+// freeAddress is not of 127.0.0.1, whose ports connections are made from: one
+// could be taken before it is listened on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", "127.0.1.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +109,13 @@ func freeAddress(t *testing.T) string {
 
 // start runs chatd as a process and waits until it is ready.
 func (l *lab) start() *exec.Cmd {
+	l.t.Helper()
+	cmd := l.begin()
+	l.waitReady()
+	return cmd
+}
+
+func (l *lab) begin() *exec.Cmd {
 	l.t.Helper()
 	cmd := exec.Command(os.Args[0], l.args...)
 	cmd.Env = append(os.Environ(), "TEST_RUN_CHATD=1")
@@ -99,7 +128,6 @@ func (l *lab) start() *exec.Cmd {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	l.waitReady()
 	return cmd
 }
 
@@ -129,130 +157,41 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// user is a client that reconnects, resumes, and sends again what has no
-// receipt.
-type user struct {
-	lab  *lab
-	name string
-	last *uint64
-	seen []wire.Message
-	todo []wire.Line // without receipt
-}
-
-// session runs until all of want lines were seen or the connection breaks. It
-// tells whether all were seen.
-func (u *user) session(want int, progress chan<- struct{}) (bool, error) {
-	conn, err := net.Dial("tcp", u.lab.addr)
-	if err != nil {
-		return false, nil // not up yet
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	raw, _, err := u.lab.ring.Issue(u.name, time.Now())
-	if err != nil {
-		return false, err
-	}
-	out := wire.AppendJSON(nil, wire.Hello{Token: raw, Resume: u.last})
-	for _, line := range u.todo {
-		out = wire.AppendLine(out, line)
-	}
-	go func() { _, _ = conn.Write(out) }()
-	in := bufio.NewReader(conn)
-	for len(u.seen) < want || len(u.todo) > 0 {
-		line, err := in.ReadBytes('\n')
-		if err != nil {
-			return false, nil // cut: connect again
-		}
-		if err := u.take(line); err != nil {
-			return false, err
-		}
-		select {
-		case progress <- struct{}{}:
-		default:
-		}
-	}
-	return true, nil
-}
-
-func (u *user) take(line []byte) error {
-	in, err := wire.Decode(line)
-	switch {
-	case err != nil:
-		return err
-	case in.Welcome != nil:
-		u.last = &in.Welcome.Seq
-	case in.Stored != nil:
-		u.receipt(in.Stored.ID)
-	case in.Message != nil:
-		if in.Message.Seq <= *u.last {
-			return fmt.Errorf("%s: line %d comes after line %d", u.name, in.Message.Seq, *u.last)
-		}
-		u.last = &in.Message.Seq
-		u.seen = append(u.seen, *in.Message)
-		if in.Message.User == u.name {
-			u.receipt(in.Message.ID)
-		}
-	case in.Refusal != nil && in.Refusal.Code != string(errs.Shutdown) && in.Refusal.Code != string(errs.Unavailable):
-		return fmt.Errorf("%s: %+v", u.name, *in.Refusal)
-	}
-	return nil
-}
-
-func (u *user) receipt(id string) {
-	u.todo = slices.DeleteFunc(u.todo, func(l wire.Line) bool { return l.ID == id })
-}
-
 func TestKilledChatdLosesNoLineAndDoublesNone(t *testing.T) {
-	const users, each = 3, 2000
 	l := newLab(t)
 	first := l.start()
-	progress := make(chan struct{}, users*each)
-	ended := make(chan error, users)
-	var all []*user
-	for i := range users {
-		u := &user{lab: l, name: fmt.Sprint("user", i), last: new(uint64)}
-		for k := range each {
-			u.todo = append(u.todo, wire.Line{ID: fmt.Sprint("id", k), Text: fmt.Sprint("line ", k)})
-		}
-		all = append(all, u)
-		go func() {
-			for deadline := time.Now().Add(patience); ; {
-				done, err := u.session(users*each, progress)
-				if done || err != nil {
-					ended <- err
-					return
-				}
-				if time.Now().After(deadline) {
-					ended <- fmt.Errorf("%s: %d lines seen, %d without receipt", u.name, len(u.seen), len(u.todo))
-					return
-				}
-			}
-		}()
-	}
-	for range 500 { // in the middle of it
-		<-progress
-	}
+	c := converse(t, []*lab{l}, 3, 2000)
+	c.progress(500) // in the middle of it
 	_ = first.Process.Kill()
 	_ = first.Wait()
 	l.start()
-	for range users {
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
-	}
-	said := map[string]bool{}
-	for _, m := range all[0].seen {
-		said[m.User+m.Text] = true
-	}
-	if len(said) != users*each {
-		t.Errorf("%d different lines, want %d", len(said), users*each)
-	}
-	for _, u := range all {
-		if !slices.Equal(u.seen, all[0].seen) {
-			t.Errorf("%s saw other lines, or another order, than user0", u.name)
-		}
-	}
+	c.judge()
 	until(t, "every line's event is with the logger", func() bool { return l.metric("chatlab_chatlog_events_backlog") == 0 })
+}
+
+func TestAKilledLeaderOfAClusterLosesNoLineAndDoublesNone(t *testing.T) {
+	labs := newLabs(t, 3)
+	var procs []*exec.Cmd
+	for _, l := range labs {
+		procs = append(procs, l.begin())
+	}
+	for _, l := range labs {
+		l.waitReady()
+	}
+	c := converse(t, labs, 3, 500)
+	c.progress(150)
+	leader := slices.IndexFunc(labs, func(l *lab) bool { return l.metric("chatlab_chatlog_leader") == 1 })
+	if leader < 0 {
+		t.Fatal("nobody leads")
+	}
+	_ = procs[leader].Process.Kill()
+	_ = procs[leader].Wait()
+	c.judge() // two of three go on
+	labs[leader].start()
+	until(t, "all three have all again", func() bool {
+		return labs[0].metric("chatlab_chatlog_replicas_current") == 3 && labs[0].metric("chatlab_chatlog_members") == 3
+	})
+	until(t, "every line's event is with a logger", func() bool { return labs[0].metric("chatlab_chatlog_events_backlog") == 0 })
 }
 
 // metric reads one value without labels from /metrics, -1 if it is not there.
@@ -316,6 +255,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		"--limits.rate=0":                 "limits.rate",
 		"--limits.events-backlog=-1":      "events_backlog",
 		"--data-dir=":                     "data_dir",
+		"--cluster.peers=127.0.0.1:1":     "cluster.listen",
 		"--nonsense=1":                    "nonsense",
 		"--token.key-file=/nonexistent":   "key file",
 		"--config=/nonexistent/chatd.yml": "/nonexistent/chatd.yml",

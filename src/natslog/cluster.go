@@ -1,0 +1,232 @@
+package natslog
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatlab/src/errs"
+	"chatlab/src/mtls"
+)
+
+// Cluster says how a log finds the others. All members take the same peers.
+type Cluster struct {
+	Listen string   // host:port of the routes listener
+	Peers  []string // host:port of every member's routes listener; this one's may be among them
+	TLS    mtls.Files
+
+	host string
+	port int
+	urls []*url.URL // of the others
+	tls  *tls.Config
+
+	password string // of the listener for clients
+}
+
+const (
+	clusterName = "chatlab"
+	maxReplicas = 3
+	account     = "$G" // the embedded server's only account for clients
+
+	routePing     = time.Second // and a route that misses routePingsOut of them is cut
+	routePingsOut = 3
+	routeReports  = 300 // attempts, about one a second, of which one is logged
+	tlsTimeout    = 5.0 // seconds
+	declareAgain  = 500 * time.Millisecond
+	handOverLimit = time.Second // for another member to lead
+	handOverEvery = 5 * time.Millisecond
+)
+
+// Prepare reads the addresses and the certificates. Fails with code usage.
+func (c *Cluster) Prepare() error {
+	host, port, err := address(c.Listen)
+	if err != nil {
+		return errs.E(errs.Usage, "cluster.listen: %w", err).WithFix("set it to host:port on the private network")
+	}
+	c.host, c.port, c.urls = host, port, nil
+	for _, p := range c.Peers {
+		if _, _, err := address(p); err != nil {
+			return errs.E(errs.Usage, "cluster.peers: %w", err).WithFix("name host:port of each member")
+		}
+		if p != c.Listen {
+			c.urls = append(c.urls, &url.URL{Scheme: "nats-route", Host: p})
+		}
+	}
+	if len(c.urls) == 1 {
+		return errs.E(errs.Usage, "cluster.peers: two members are no cluster: when one is away the other cannot tell whether it is alone").
+			WithFix("name three members or more, or none")
+	}
+	if len(c.urls) == 0 {
+		return errs.E(errs.Usage, "cluster.peers names no other member").WithFix("name all members, or leave cluster.listen empty")
+	}
+	c.tls, err = mtls.Peer(c.TLS)
+	return err
+}
+
+func address(text string) (host string, port int, err error) {
+	host, digits, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err = strconv.Atoi(digits)
+	return host, port, err
+}
+
+// members is how many there should be; no cluster is one.
+func (c *Cluster) members() int {
+	if c == nil {
+		return 1
+	}
+	return 1 + len(c.urls)
+}
+
+// replicas follows the number of members.
+func (c *Cluster) replicas() int { return min(c.members(), maxReplicas) }
+
+// join makes a server a member. Its routes begin only when it listens for
+// clients too (nats-server 2.15, StartRouting): so it does, on a free port of
+// loopback, with a password that only this process knows.
+func (c *Cluster) join(o *server.Options) {
+	c.password = rand.Text()
+	o.DontListen, o.Host, o.Port, o.Authorization = false, "127.0.0.1", server.RANDOM_PORT, c.password
+	o.Cluster = server.ClusterOpts{
+		Name: clusterName, Host: c.host, Port: c.port, TLSConfig: c.tls, TLSTimeout: tlsTimeout, NoAdvertise: true,
+		PingInterval: routePing, MaxPingsOut: routePingsOut, PoolSize: 1,
+	}
+	o.ConnectErrorReports, o.ReconnectErrorReports = routeReports, routeReports
+	o.Routes = slices.Clone(c.urls)
+}
+
+// declareInTime declares as soon as enough members are there.
+func (l *Log) declareInTime() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-l.closed
+		cancel()
+	}()
+	for said := ""; ; {
+		err := l.declareOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if text := err.Error(); text != said {
+			l.logger.Info("the chat log waits for its cluster", "reason", text, "routes", len(l.others()))
+			said = text
+		}
+		wait(ctx, declareAgain)
+	}
+}
+
+func (l *Log) declareOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	return l.declare(ctx)
+}
+
+// HandOver gives up this member's leaderships, so that the others need not find
+// out that it is gone. It returns when another leads, and after a second at the
+// latest. Alone it does nothing.
+func (l *Log) HandOver() {
+	if l.opts.Cluster == nil || l.known() != nil {
+		return
+	}
+	if l.leads() {
+		_ = l.server.JetStreamStepdownStream(account, streamName)
+	}
+	if l.server.JetStreamIsConsumerLeader(account, streamName, consumerName) {
+		_ = l.server.JetStreamStepdownConsumer(account, streamName, consumerName)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
+	defer cancel()
+	for ctx.Err() == nil {
+		if info, err := l.stream.Info(ctx); err == nil && info.Cluster != nil && info.Cluster.Leader != "" && info.Cluster.Leader != l.opts.Node {
+			return
+		}
+		wait(ctx, handOverEvery)
+	}
+}
+
+// leads tells whether this server orders the log.
+func (l *Log) leads() bool {
+	return l.opts.Cluster == nil || l.server.JetStreamIsStreamLeader(account, streamName)
+}
+
+// others returns the names of the members that are connected, sorted.
+func (l *Log) others() []string {
+	routes, err := l.server.Routez(nil)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, r := range routes.Routes {
+		if r.RemoteName != "" {
+			names = append(names, r.RemoteName)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// clusterMetrics shows what redundancy there is.
+func (l *Log) clusterMetrics(reg prometheus.Registerer) {
+	gauge := func(name, help string, value func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "chatlab", Subsystem: "chatlog", Name: name, Help: help}, value))
+	}
+	gauge("members", "Servers of the chat log that reach each other, this one too.",
+		func() float64 { return float64(1 + len(l.others())) })
+	gauge("members_expected", "Servers that the chat log's configuration names.",
+		func() float64 { return float64(l.opts.Cluster.members()) })
+	gauge("leader", "1 on the server that orders the chat log.", func() float64 { return number(l.leads()) })
+	gauge("quorum", "1 while the chat log has a leader and stores lines.", func() float64 { return number(l.health.quorum.Load()) })
+	gauge("replicas_current", "Replicas of the chat log that have all of it.",
+		func() float64 { return float64(l.health.current.Load()) })
+	gauge("replica_lag", "Lines that the replica furthest behind lacks.",
+		func() float64 { return float64(l.health.lag.Load()) })
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// lookAtReplicas keeps what is known of the replicas.
+func (l *Log) lookAtReplicas(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookEvery)
+	defer cancel()
+	info, err := l.stream.Info(ctx)
+	alone := l.opts.Cluster == nil
+	l.health.quorum.Store(err == nil && (alone || info.Cluster != nil && info.Cluster.Leader != ""))
+	if err != nil || info.Cluster == nil && !alone {
+		l.health.current.Store(0)
+		return
+	}
+	current, lag := int64(1), uint64(0)
+	for _, r := range replicasOf(info) {
+		if r.Current && !r.Offline {
+			current++
+		}
+		lag = max(lag, r.Lag)
+	}
+	l.health.current.Store(current)
+	l.health.lag.Store(lag)
+}
+
+func replicasOf(info *jetstream.StreamInfo) []*jetstream.PeerInfo {
+	if info.Cluster == nil {
+		return nil
+	}
+	return info.Cluster.Replicas
+}

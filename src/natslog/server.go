@@ -1,0 +1,114 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"chatlab/src/chat"
+)
+
+// start starts the embedded server and connects to it.
+func (l *Log) start(ctx context.Context) error {
+	opts := &server.Options{
+		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
+		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
+		SyncInterval: l.opts.Sync, SyncAlways: l.opts.SyncAlways,
+		MaxPayload: maxPayload,
+	}
+	if l.opts.Cluster != nil {
+		l.opts.Cluster.join(opts)
+	}
+	var err error
+	if l.server, err = server.NewServer(opts); err != nil {
+		return err
+	}
+	l.server.SetLoggerV2(serverLog{l.logger}, false, false, false)
+	l.server.Start()
+	deadline, _ := ctx.Deadline()
+	if !l.server.ReadyForConnections(time.Until(deadline)) {
+		return errors.New("the embedded server is not ready in time")
+	}
+	if err := l.connect(); err != nil {
+		return err
+	}
+	if l.opts.Cluster == nil {
+		return l.declare(ctx)
+	}
+	l.tasks.Go(l.declareInTime)
+	return l.answerWho()
+}
+
+func (l *Log) connect() (err error) {
+	options := []nats.Option{nats.InProcessServer(l.server), nats.Name(l.opts.Node), nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Debug("nats", "err", err) })}
+	if l.opts.Cluster != nil {
+		options = append(options, nats.Token(l.opts.Cluster.password))
+	}
+	l.conn, err = nats.Connect("", options...)
+	if err != nil {
+		return err
+	}
+	if l.js, err = jetstream.New(l.conn); err != nil {
+		return err
+	}
+	if l.publisher, err = newPublisher(l.conn, l.closed); err != nil {
+		return err
+	}
+	l.push, err = l.conn.JetStream()
+	return err
+}
+
+// declare makes stream and consumer what they have to be, and the log known.
+func (l *Log) declare(ctx context.Context) error {
+	if err := l.create(ctx); err != nil {
+		return err
+	}
+	if err := l.look(ctx); err != nil {
+		return err
+	}
+	l.lookAtReplicas(ctx)
+	close(l.declared)
+	return nil
+}
+
+// create makes the stream and the events consumer, unless they are there.
+func (l *Log) create(ctx context.Context) error {
+	cfg := jetstream.StreamConfig{
+		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas(),
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Duplicates: chat.Window,
+		AllowDirect: true, MaxMsgSize: maxPayload,
+	}
+	if l.opts.Cluster != nil {
+		cfg.RePublish = &jetstream.RePublish{Source: subjects, Destination: feedPrefix + "{{wildcard(1)}}"}
+	}
+	var err error
+	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		return fmt.Errorf("stream: %w", err)
+	}
+	l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+		DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
+	})
+	if err != nil {
+		return fmt.Errorf("events consumer: %w", err)
+	}
+	return nil
+}
+
+// serverLog gives the embedded server's log to slog; what it only notes is of
+// no interest here.
+type serverLog struct{ to *slog.Logger }
+
+func (s serverLog) Noticef(format string, v ...any) { s.to.Debug("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Warnf(format string, v ...any)   { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Errorf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Fatalf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (s serverLog) Debugf(string, ...any)           {}
+func (s serverLog) Tracef(string, ...any)           {}
