@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,8 @@ type crew struct {
 	chats []*chatter
 	auth  *client.Auth
 
+	signers [signersPerDrill]gap
+
 	padding atomic.Int64 // bytes added to each line
 	said    atomic.Int64 // lines
 }
@@ -44,6 +47,7 @@ type chatter struct {
 	name string
 	chat *client.Chat
 	view view
+	gap  gap
 }
 
 // gather signs the users up and lets them join a room of their own.
@@ -58,7 +62,7 @@ func gather(ctx context.Context, r *run) (*crew, error) {
 	for i := range c.chats {
 		group.Go(func() error {
 			var err error
-			c.chats[i], err = c.join(gctx, fmt.Sprintf("%s-u%d", r.id, i))
+			c.chats[i], err = c.join(gctx, i)
 			return err
 		})
 	}
@@ -69,7 +73,11 @@ func gather(ctx context.Context, r *run) (*crew, error) {
 	return c, nil
 }
 
-func (c *crew) join(ctx context.Context, name string) (*chatter, error) {
+// join lets the nth user in, by the nth chat server counted round.
+func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
+	name := fmt.Sprintf("%s-u%d", c.r.id, n)
+	servers := c.r.lab.Inventory.Addresses(inventory.Chatd)
+	n %= len(servers)
 	login := func(ctx context.Context) (string, error) { return c.auth.Login(ctx, name, c.r.id+password) }
 	if err := c.auth.SignUp(ctx, name, c.r.id+password, name+"@example.org"); err != nil {
 		return nil, err
@@ -80,7 +88,7 @@ func (c *crew) join(ctx context.Context, name string) (*chatter, error) {
 	}
 	m := &chatter{name: name}
 	m.chat, err = client.Dial(ctx, client.Options{
-		Addresses: c.r.lab.Inventory.Addresses(inventory.Chatd),
+		Addresses: slices.Concat(servers[n:], servers[:n]),
 		Token:     token, Room: c.room, Refresh: c.auth.Refresh, Login: login,
 		AnswerTime: 3 * time.Second,
 		OnMessage:  func(msg wire.Message) { m.view.see(msg.Seq, msg.Text) },
@@ -122,7 +130,7 @@ func (c *crew) work(ctx context.Context) *load {
 	}
 	for i := range signersPerDrill {
 		name := fmt.Sprintf("%s-s%d", c.r.id, i)
-		l.hands.Go(func() { paced(ctx, signPause, func() { c.sign(ctx, name) }) })
+		l.hands.Go(func() { paced(ctx, signPause, func() { c.sign(ctx, name, &c.signers[i]) }) })
 	}
 	return l
 }
@@ -145,14 +153,21 @@ func (c *crew) say(m *chatter) {
 	n := c.r.ledger.next(m.name)
 	text := label(m.name, n) + " says something of a usual length" + strings.Repeat(".", int(c.padding.Load()))
 	c.said.Add(1)
-	err := m.chat.SendAsync(text, func(_ wire.Message, err error) { c.r.ledger.answered(m.name, n, err) })
+	m.gap.asked(time.Now())
+	err := m.chat.SendAsync(text, func(_ wire.Message, err error) {
+		if err == nil {
+			m.gap.served(time.Now())
+		}
+		c.r.ledger.answered(m.name, n, err)
+	})
 	if err != nil {
 		c.r.ledger.answered(m.name, n, notSent{err})
 	}
 }
 
 // sign signs a new user up and in. Its id is the label of the event.
-func (c *crew) sign(ctx context.Context, producer string) {
+func (c *crew) sign(ctx context.Context, producer string, g *gap) {
+	g.asked(time.Now())
 	// An attempt under way when the load stops is brought to its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
@@ -167,6 +182,9 @@ func (c *crew) sign(ctx context.Context, producer string) {
 		return
 	}
 	_, err = c.auth.Login(ctx, id, c.r.id+password)
+	if err == nil {
+		g.served(time.Now())
+	}
 	c.r.ledger.answered(in, n, err)
 }
 

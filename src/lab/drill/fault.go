@@ -38,12 +38,21 @@ type fault struct {
 
 // on builds a fault from one action on a service of a node and what undoes it.
 func (r *run) on(node, service string, do, back lab.Action, hold time.Duration) fault {
-	f := fault{name: string(do) + " " + service + " on " + node, hold: hold}
+	f := fault{name: string(do) + " " + service + " on " + node, hold: hold, grace: r.election(service)}
 	if back != "" {
 		f.undos = []undo{{Node: node, Service: service, Action: back}}
 	}
 	f.make = func(ctx context.Context) error { return r.do(ctx, place{node, service}, do) }
 	return f
+}
+
+// election is granted to a service whose members must find out that one is gone
+// before they choose another to lead: all are asked whether they serve.
+func (r *run) election(service string) time.Duration {
+	if service == inventory.Chatd && len(r.lab.Inventory.Members(inventory.Chatd)) > 1 {
+		return chatGap
+	}
+	return 0
 }
 
 // begun is for a step that, once begun, is brought to its end: the end of the
@@ -80,7 +89,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 		return err
 	}
 	r.report.back(f.name, back, f.grace, where.String())
-	return nil
+	return r.whole(healing)
 }
 
 // pause waits for the time that a fault is to last, or until ctx ends.
@@ -96,7 +105,11 @@ func pause(ctx context.Context, d time.Duration) {
 // everySecond strikes with what next gives, at the most once a second, until
 // ctx ends.
 func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
-	tick := time.NewTicker(time.Second)
+	return r.every(ctx, time.Second, next)
+}
+
+func (r *run) every(ctx context.Context, pause time.Duration, next func(i int) fault) error {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for i := 0; ctx.Err() == nil; i++ {
 		if err := r.strike(ctx, next(i)); err != nil {

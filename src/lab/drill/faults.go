@@ -9,6 +9,10 @@ import (
 	"chatlab/src/lab/inventory"
 )
 
+// pauseForAlarms lies between two kills where alarms are judged: killed every
+// second, a service is down most of the time, and rightly found so.
+const pauseForAlarms = 10 * time.Second
+
 // kills is a drill that kills services, on every node that carries them, in
 // turn, once a second.
 func kills(name, about string, services ...string) Drill {
@@ -18,7 +22,11 @@ func kills(name, about string, services ...string) Drill {
 	}
 	return Drill{Name: name, About: about, needs: needs, act: func(ctx context.Context, r *run) error {
 		places := r.places(services...)
-		return r.everySecond(ctx, func(i int) fault {
+		pause := time.Second
+		if r.opt.Alarms != nil {
+			pause = pauseForAlarms
+		}
+		return r.every(ctx, pause, func(i int) fault {
 			p := places[i%len(places)]
 			return r.on(p.node, p.service, lab.Kill, "", 0)
 		})

@@ -20,6 +20,8 @@ type Report struct {
 	Back     time.Duration     `json:"back_ns"`            // longest time from a heal to a served user
 	BackAt   string            `json:"back_fault"`         // the fault that took it
 	BackWhy  string            `json:"back_why,omitempty"` // the steps that took it
+	Whole    time.Duration     `json:"whole_ns,omitempty"` // longest time from a served user to full redundancy, where there is any
+	Gaps     Gaps              `json:"gaps"`               // of the client that waited longest
 	Settled  time.Duration     `json:"settled_ns"`         // from the end of the load to the last event stored
 	Took     time.Duration     `json:"took_ns"`
 	Memory   map[string]Memory `json:"memory"`
@@ -86,6 +88,10 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d\n", a.Lost, a.Doubled, a.Ghosts)
 	fmt.Fprintf(w, "  readers  %d, each %d lines: missing %d, repeated %d, in another order %d\n", v.Readers, v.Lines, v.Missing, v.Repeats, v.Differ)
 	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load\n", round(r.Back), strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), round(r.Settled))
+	fmt.Fprintf(w, "  gaps     the client that waited longest: %s for the chat, %s for a sign-in\n", round(r.Gaps.Chat), round(r.Gaps.SignIn))
+	if r.Whole > 0 {
+		fmt.Fprintf(w, "  whole    every chat server there, with all lines, at most %s later\n", round(r.Whole))
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
 		m := r.Memory[name]
 		fmt.Fprintf(w, "  memory   %-16s %4d MiB before, %4d peak, %4d after\n", name, m.Before>>20, m.Peak>>20, m.After>>20)

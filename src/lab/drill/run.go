@@ -138,6 +138,9 @@ func (r *run) settle(ctx context.Context) error {
 	r.say("waiting for the last receipts")
 	r.crew.drain(ctx)
 	r.report.Views = r.crew.views(ctx)
+	var broken []string
+	r.report.Gaps, broken = r.crew.gaps(r.lab)
+	r.report.Broken = append(r.report.Broken, broken...)
 	r.say("reading the log database back")
 	err := r.readBack(ctx, began)
 	r.report.Account = r.ledger.sum()

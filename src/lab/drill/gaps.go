@@ -1,0 +1,84 @@
+package drill
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
+)
+
+// Where a lab has a service several times, no client may be without it for
+// longer, whatever dies: JetStream takes up to nine seconds to find out that a
+// leader is gone.
+const (
+	chatGap   = 10 * time.Second
+	signInGap = 5 * time.Second
+)
+
+// Gaps is how long the client that waited longest was without a service, from
+// what it asked first to the first thing that was done for it.
+type Gaps struct {
+	Chat   time.Duration `json:"chat_ns"`
+	SignIn time.Duration `json:"sign_in_ns"`
+}
+
+// gap measures one client's.
+type gap struct {
+	mu      sync.Mutex
+	since   time.Time // of the first thing asked that nothing was done for since
+	longest time.Duration
+}
+
+func (g *gap) asked(at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since.IsZero() {
+		g.since = at
+	}
+}
+
+func (g *gap) served(at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.since.IsZero() {
+		g.longest = max(g.longest, at.Sub(g.since))
+		g.since = time.Time{}
+	}
+}
+
+// most is the longest gap, with the one that has not ended.
+func (g *gap) most(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since.IsZero() {
+		return g.longest
+	}
+	return max(g.longest, now.Sub(g.since))
+}
+
+// gaps sums the crew's, and tells which are longer than a redundant lab allows.
+func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
+	now := time.Now()
+	var g Gaps
+	for _, m := range c.chats {
+		g.Chat = max(g.Chat, m.gap.most(now))
+	}
+	for i := range c.signers {
+		g.SignIn = max(g.SignIn, c.signers[i].most(now))
+	}
+	var broken []string
+	for _, is := range []struct {
+		service, what string
+		was, limit    time.Duration
+	}{
+		{inventory.Chatd, "the chat", g.Chat, chatGap},
+		{inventory.Authd, "sign-ins", g.SignIn, signInGap},
+	} {
+		if len(l.Inventory.Members(is.service)) > 1 && is.was > is.limit {
+			broken = append(broken, fmt.Sprintf("a client was without %s for %s, the limit of a lab with several is %s", is.what, round(is.was), is.limit))
+		}
+	}
+	return g, broken
+}

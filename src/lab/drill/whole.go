@@ -1,0 +1,45 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab/inventory"
+)
+
+const maxReplicas = 3 // of the chat log
+
+// whole waits, after a heal, until the chat servers of a lab that has several
+// are all there and hold every line as often as they should: a next fault then
+// hits what can bear it. It notes how long that took.
+func (r *run) whole(ctx context.Context) error {
+	members := r.lab.Inventory.Members(inventory.Chatd)
+	if len(members) < 2 {
+		return nil
+	}
+	began := time.Now()
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		lacks := ""
+		for _, n := range members {
+			ops := r.lab.Inventory.OpsAddress(inventory.Chatd, n)
+			for name, want := range map[string]int{"members": len(members), "replicas_current": min(maxReplicas, len(members))} {
+				if v, ok := metric(ctx, r.ops, ops, "chatlab_chatlog_"+name); !ok || int(v) < want {
+					lacks = fmt.Sprintf("%s: %s %.0f of %d", n.Name, name, v, want)
+				}
+			}
+		}
+		if lacks == "" {
+			r.report.Whole = max(r.report.Whole, time.Since(began))
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errs.E(errs.Failed, "the chat servers are not whole again after the heal: %s", lacks)
+		case <-tick.C:
+		}
+	}
+}
