@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,7 +51,7 @@ func (p *program) chat(ctx context.Context) error {
 	defer t.notice.Stop()
 	t.notice.Stop()
 	options := client.Options{
-		Addresses: p.settings.Chat, Room: p.settings.Room, Token: access, Refresh: p.auth.Refresh,
+		Addresses: shuffled(p.settings.Chat), Room: p.settings.Room, Token: access, Refresh: p.auth.Refresh,
 		Login:     func(ctx context.Context) (string, error) { return p.auth.Login(ctx, id, password) },
 		OnMessage: t.onMessage, OnState: t.onState,
 	}
@@ -63,6 +65,13 @@ func (p *program) chat(ctx context.Context) error {
 	p.person.show("connected.")
 	close(t.began)
 	return t.run(ctx)
+}
+
+// shuffled spreads clients over the servers.
+func shuffled(servers []string) []string {
+	out := slices.Clone(servers)
+	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
 }
 
 // credentials asks for what was not given.

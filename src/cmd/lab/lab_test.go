@@ -206,11 +206,11 @@ func TestWrongUseIsStatusTwoWithAHint(t *testing.T) {
 	}
 }
 
-func TestTopologyHelpAndVersionStartNothing(t *testing.T) {
+func TestPlanHelpAndVersionStartNothing(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	inv := "../../../ansible/inventories/local"
 	for want, args := range map[string][]string{
-		"CARRIES":          {"up", "--topology", "--inventory", inv},
+		"CARRIES":          {"up", "--plan", "--inventory", inv},
 		"Bring a chat lab": {"--help"},
 		"Usage:":           {"up", "--help"},
 		"lab ":             {"--version"},

@@ -22,6 +22,7 @@ import (
 type options struct {
 	target    string
 	inventory string
+	topology  string
 	state     string
 	json      bool
 	from      string // part of the playbook that `up` begins with
@@ -34,6 +35,7 @@ type options struct {
 func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.target, "target", "local", "where the lab is: "+targetsHelp)
 	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
+	flags.StringVar(&o.topology, "topology", "", "`single` (each part once, the default) or ha (three times, so that a machine may die): chooses the inventory")
 	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
 	flags.StringVar(&o.sshKey, "ssh-key", "", "target hosts: `file` of the private key (default: ~/.ssh/id_ed25519)")
 	flags.StringVar(&o.sshUser, "ssh-user", "root", "target hosts: user")
@@ -59,6 +61,9 @@ func (o *options) open() (*lab.Lab, error) {
 
 // describe returns the lab that the flags name, as it is. Fails with code usage.
 func (o *options) describe() (*lab.Lab, error) {
+	if err := o.checkTopology(); err != nil {
+		return nil, err
+	}
 	state := o.stateDir()
 	path := o.inventoryPath(state)
 	inv, err := inventory.Load(path)
@@ -112,17 +117,40 @@ func (o *options) inventoryPath(state string) string {
 	case vagrant.Name:
 		recorded = vagrant.Recorded
 	}
-	if path := recorded(state); path != "" {
+	if path := recorded(state); path != "" && o.topology == "" {
 		return path
 	}
-	if o.target == vagrant.Name {
+	if o.target == vagrant.Name && o.topology != highlyAvailable {
 		return vagrant.Inventory(projectDir())
 	}
 	name := o.target
 	if name != local.Name {
 		name = "lab" // the machines' addresses
 	}
+	switch {
+	case o.topology == highlyAvailable && o.target == local.Name:
+		name = "local-ha"
+	case o.topology == highlyAvailable:
+		name = "ha"
+	}
 	return filepath.Join(projectDir(), "ansible", "inventories", name)
+}
+
+// Topologies that --topology takes.
+const (
+	single          = "single"
+	highlyAvailable = "ha"
+)
+
+// checkTopology refuses what is no topology, and two inventories. Code usage.
+func (o *options) checkTopology() error {
+	switch {
+	case o.topology != "" && o.topology != single && o.topology != highlyAvailable:
+		return errs.E(errs.Usage, "unknown topology %q", o.topology).WithFix("--topology %s|%s", single, highlyAvailable)
+	case o.topology != "" && o.inventory != "":
+		return errs.E(errs.Usage, "--topology and --inventory both choose the inventory").WithFix("leave one out")
+	}
+	return nil
 }
 
 // projectDir finds the folder with ansible/inventories: the working folder or

@@ -19,7 +19,7 @@ import (
 )
 
 func upCommand(o *options) *cobra.Command {
-	var topology, noCheck bool
+	var plan, noCheck bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up what is not up yet, and prove it",
@@ -32,13 +32,13 @@ func upCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if topology {
+			if plan {
 				return printTopology(o.env.Stdout, l.Inventory)
 			}
 			return up(cmd.Context(), o, l, !noCheck)
 		},
 	}
-	cmd.Flags().BoolVar(&topology, "topology", false, "only print which node carries what, and start nothing")
+	cmd.Flags().BoolVar(&plan, "plan", false, "only print which node carries what, and start nothing")
 	cmd.Flags().StringVar(&o.from, "from", "", "target nspawn: `part` of the playbook to begin with, as a failed task names it")
 	cmd.Flags().BoolVar(&noCheck, "no-check", false, "do not run the checks at the end")
 	return cmd
@@ -111,6 +111,9 @@ func (o *options) command(verb string) string {
 	words := []string{o.program(), verb}
 	if o.target != local.Name {
 		words = append(words, "--target", o.target)
+	}
+	if o.topology != "" && verb == "up" {
+		words = append(words, "--topology", o.topology)
 	}
 	if o.inventory != "" && verb == "up" { // the others find it in the state
 		words = append(words, "--inventory", o.inventory)

@@ -303,6 +303,10 @@ func chatRooms(ctx context.Context, e *Env) error {
 		return err
 	}
 	e.Same("first line here", "said here", m.Text)
+	// With several servers, that of c may not have the line yet; it has once it has a later one.
+	if _, err := c.say("t2", "said there again", nil); err != nil {
+		return err
+	}
 	r, err := c.reply("/join " + e.name("here"))
 	if err != nil {
 		return err

@@ -153,8 +153,8 @@ func (e *Env) listed(n inventory.Node) []string {
 			out = append(out, "tcp "+inv.OpsAddress(o.name, n))
 		}
 	}
-	if len(inv.Members(inventory.Chatd)) > 1 && slices.Contains(inv.Members(inventory.Chatd), n) {
-		out = append(out, "tcp "+n.Private.String()+":6222")
+	if slices.Contains(inv.RoutesAddresses(), inv.RoutesAddress(n)) {
+		out = append(out, "tcp "+inv.RoutesAddress(n))
 	}
 	return append(out, "tcp "+n.Private.String()+":10050")
 }

@@ -33,13 +33,31 @@ func (p *parser) complete() {
 			p.mistake(1, "name the machine that carries it: `"+g+": {hosts: {NAME: {}}}`", "group %s has no host", g)
 		}
 	}
+	p.quorum()
 	p.ports()
+}
+
+// quorum demands that a service which is one with its members can tell whether
+// it is the larger part: two members never can.
+func (p *parser) quorum() {
+	for _, g := range Quorums {
+		if len(p.inv.members[g]) == 2 {
+			p.mistake(1, "name a third host in the group, or only one",
+				"group %s has two hosts: when one is away, the other cannot tell whether it is the one cut off (no quorum)", g)
+		}
+	}
 }
 
 // ports demands each port that is needed, and no two of a machine the same on
 // one network.
 func (p *parser) ports() {
 	taken := map[string]string{}
+	needs := func(service string) []string {
+		if service == Chatd && len(p.inv.members[Chatd]) > 1 {
+			return append(neededPorts(service), "chatd_routes")
+		}
+		return neededPorts(service)
+	}
 	claim := func(address, name, node string) {
 		if other, twice := taken[address]; twice {
 			p.mistake(1, "give each a port of its own in all.vars", "host %s: %s_port and %s_port are both %s", node, other, name, address)
@@ -47,7 +65,7 @@ func (p *parser) ports() {
 		taken[address] = name
 	}
 	for _, g := range groups {
-		for _, name := range neededPorts(g) {
+		for _, name := range needs(g) {
 			if p.inv.ports[name] == 0 && len(p.inv.members[g]) > 0 {
 				p.mistake(1, "add it to `all: vars:`, as in ansible/inventories/local/hosts.yml", "%s_port is missing, which group %s needs", name, g)
 			}
@@ -56,7 +74,7 @@ func (p *parser) ports() {
 			return
 		}
 		for _, n := range p.inv.Members(g) {
-			for i, name := range neededPorts(g) {
+			for i, name := range needs(g) {
 				if i == 0 {
 					claim(p.inv.Address(g, n), name, n.Name)
 				} else {

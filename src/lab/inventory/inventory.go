@@ -47,6 +47,9 @@ const (
 	Grafana      = "grafana"
 )
 
+// Quorums are the services whose members decide together: one, three or more.
+var Quorums = []string{MariaDB, MongoDB, Chatd}
+
 // Load reads an inventory from a file, or from hosts.yml in a folder. Fails
 // with code usage.
 func Load(path string) (*Inventory, error) {
@@ -134,6 +137,23 @@ func (inv *Inventory) Addresses(service string) []string {
 func (inv *Inventory) OpsAddress(service string, n Node) string {
 	return join(n.Private, inv.ports[service+"_ops"])
 }
+
+// RoutesAddresses returns host:port where each chatd listens for the others, in
+// the order of Addresses; none where there is one chatd.
+func (inv *Inventory) RoutesAddresses() []string {
+	members := inv.Members(Chatd)
+	if len(members) < 2 {
+		return nil
+	}
+	var out []string
+	for _, n := range members {
+		out = append(out, inv.RoutesAddress(n))
+	}
+	return out
+}
+
+// RoutesAddress returns host:port where the chatd of a node listens for others.
+func (inv *Inventory) RoutesAddress(n Node) string { return join(n.Private, inv.ports["chatd_routes"]) }
 
 // OpsAddresses returns host:port of the ops listener of each member of a
 // service, in the order of Addresses.

@@ -87,6 +87,18 @@ func TestSeveralMembersAndIPv6(t *testing.T) {
 	}
 }
 
+func TestSeveralChatServersHaveRoutes(t *testing.T) {
+	if inv := parse(t, good); len(inv.RoutesAddresses()) != 0 {
+		t.Errorf("one chatd has routes to %v", inv.RoutesAddresses())
+	}
+	inv := parse(t, strings.NewReplacer("chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, auth: {}, log: {}}}",
+		"    auth_port: 81\n", "    auth_port: 81\n    chatd_routes_port: 99\n").Replace(good))
+	want := []string{"10.0.2.1:99", "10.0.2.2:99", "10.0.2.3:99"}
+	if got := inv.RoutesAddresses(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func TestEachMistakeIsNamedWithItsFix(t *testing.T) {
 	tests := map[string]struct{ old, new, want, fix string }{
 		"public address missing":   {"      public_address: 10.0.1.2\n", "", "host chat: public_address is missing", "add public_address"},
@@ -107,6 +119,8 @@ func TestEachMistakeIsNamedWithItsFix(t *testing.T) {
 		"group missing":            {"    mongodb: {hosts: {log: {}}}\n", "", "group mongodb has no host", "name the machine"},
 		"group is a list":          {"logd: {hosts: {log: {}}}", "logd: {hosts: [log]}", "is not a mapping", "indented"},
 		"group with odd key":       {"logd: {hosts: {log: {}}}", "logd: {members: {log: {}}}", `group logd: unknown key "members"`, "below `hosts:`"},
+		"two chatd":                {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}}}", "group chatd has two hosts: when one is away, the other cannot tell", "a third host"},
+		"three without routes":     {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}, auth: {}}}", "chatd_routes_port is missing, which group chatd needs", "all: vars"},
 		"port missing":             {"    auth_port: 81\n", "", "auth_port is missing, which group authd needs", "all: vars"},
 		"port of a logger missing": {"    chatd_logger_ops_port: 96\n", "", "chatd_logger_ops_port is missing", "all: vars"},
 		"port is no number":        {"auth_port: 81", "auth_port: http", `auth_port: "http" is not a port`, "1 to 65535"},

@@ -70,12 +70,18 @@ func (t *Target) authd(n inventory.Node) tree {
 }
 
 func (t *Target) chatd(n inventory.Node) tree {
-	return t.daemonTree(inventory.Chatd, n, tree{
+	more := tree{
 		"node":     n.Name,
 		"data_dir": t.data(n.Name, "chatd"),
 		"token":    tree{"key_file": t.secret("jwt.key")},
 		"logger":   t.loggerCommand(inventory.Chatd, n),
-	})
+	}
+	if peers := t.inv.RoutesAddresses(); len(peers) > 0 {
+		cluster := t.tls(n.Name + "-chatd")
+		cluster["listen"], cluster["peers"] = t.inv.RoutesAddress(n), peers
+		more["cluster"] = cluster
+	}
+	return t.daemonTree(inventory.Chatd, n, more)
 }
 
 func (t *Target) loggerCommand(parent string, n inventory.Node) tree {

@@ -66,8 +66,10 @@ func (t *Target) secrets(now time.Time) error {
 	for _, n := range t.inv.Nodes {
 		hosts := []string{n.Name, n.Private.String()}
 		certs = append(certs, cert{n.Name + "-logger", hosts})
-		if isMember(t.inv, inventory.Logd, n) {
-			certs = append(certs, cert{n.Name + "-logd", hosts})
+		for _, service := range []string{inventory.Logd, inventory.Chatd} {
+			if isMember(t.inv, service, n) {
+				certs = append(certs, cert{n.Name + "-" + service, hosts})
+			}
 		}
 	}
 	for _, c := range certs {

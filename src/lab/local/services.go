@@ -12,7 +12,6 @@ import (
 func (t *Target) fits() error {
 	for _, one := range []struct{ service, why string }{
 		{inventory.Authd, "its users are in an SQLite file"},
-		{inventory.Chatd, "its rooms are in one store"},
 		{inventory.MongoDB, "the embedded database has no replicas"},
 	} {
 		if n := len(t.inv.Members(one.service)); n != 1 {
