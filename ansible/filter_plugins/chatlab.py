@@ -8,7 +8,7 @@ import ipaddress
 # Groups that the roles know, and how many hosts each may have: rooms, users
 # and events are in one store each until the roles can replicate them.
 GROUPS = {
-    "authd": (1, 1), "chatd": (1, 1), "logd": (1, None), "healthd": (0, None),
+    "authd": (1, 1), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
     "mariadb": (0, 1), "mongodb": (1, 1),
     "zabbix_server": (0, 1), "zabbix_agent": (0, None), "grafana": (0, 1),
 }
@@ -21,6 +21,9 @@ PORTS = {
     "mariadb": ["mariadb_port"],
     "mongodb": ["mongodb_port"],
 }
+
+# Groups whose members decide together, and the ports that several of them need.
+QUORUMS = {"chatd": ["chatd_routes_port"]}
 
 
 def _address_faults(host, values, taken):
@@ -57,8 +60,11 @@ def _group_faults(groups, hostvars):
             faults.append("group %s has no host: name the machine that carries it, `%s: {hosts: {NAME: {}}}`" % (group, group))
         if most is not None and len(hosts) > most:
             faults.append("group %s names %s: these roles run one, leave one host in it" % (group, " and ".join(hosts)))
+        if group in QUORUMS and len(hosts) == 2:
+            faults.append("group %s names two hosts, %s: when one is away, the other cannot tell whether it is the one cut off:"
+                          " name a third, or only one" % (group, " and ".join(hosts)))
         for host in hosts:
-            for port in PORTS.get(group, []):
+            for port in PORTS.get(group, []) + (QUORUMS.get(group, []) if len(hosts) > 1 else []):
                 if port not in hostvars[host]:
                     faults.append("%s is missing, which group %s needs: add it to `all: vars:`" % (port, group))
     return faults

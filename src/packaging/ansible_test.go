@@ -32,14 +32,15 @@ func playbook(t *testing.T, args ...string) (string, error) {
 // pins, firewall and configuration. CentOS 7 cannot be run here, so a change
 // has to be seen and meant.
 func TestRenderedFilesAreTheGoldenOnes(t *testing.T) {
-	for _, profile := range []string{"el7", "el9", "debian12"} {
-		t.Run(profile, func(t *testing.T) {
+	for _, of := range [][2]string{{"el7", ""}, {"el9", ""}, {"debian12", ""}, {"debian12", "-ha"}} {
+		profile, topology := of[0], of[1]
+		t.Run(profile+topology, func(t *testing.T) {
 			dir := t.TempDir()
-			if out, err := playbook(t, "-i", "tests/inventory", "render.yml", "-e", "chatlab_profile="+profile,
+			if out, err := playbook(t, "-i", "tests/inventory"+topology, "render.yml", "-e", "chatlab_profile="+profile,
 				"-e", "render_to="+dir, "-e", "base_version=1.2.3"); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			golden := filepath.Join("..", "..", "ansible", "tests", "golden", profile)
+			golden := filepath.Join("..", "..", "ansible", "tests", "golden", profile+topology)
 			if *update {
 				if err := os.RemoveAll(golden); err != nil {
 					t.Fatal(err)
@@ -101,6 +102,8 @@ func TestBadInventoriesAreRefusedAtOnce(t *testing.T) {
 		"host in no group":   {"    log: {public", "    idle: {public_address: 192.0.2.9, private_address: 198.51.100.9}\n    log: {public", "host idle is in no group: name it below"},
 		"group without host": {"    chatd: {hosts: {chat: {}}}\n", "", "group chatd has no host: name the machine"},
 		"two user databases": {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}}}", "group mariadb names auth and log: these roles run one"},
+		"two chat servers":   {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}}}", "group chatd names two hosts, chat and log: when one is away"},
+		"chat routes":        {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}, auth: {}}}", "chatd_routes_port is missing, which group chatd needs"},
 		"no port":            {"    logd_port: 8083\n", "", "logd_port is missing, which group logd needs: add it to"},
 	} {
 		t.Run(name, func(t *testing.T) {
