@@ -78,9 +78,9 @@ func chat() Template {
 			d.rate("passes of the fan-out", "fanout.passes", "chatlab_chat_fanout_delay_seconds_count"),
 			d.rate("delay of all passes", "fanout.seconds", "chatlab_chat_fanout_delay_seconds_sum"),
 			fanout(d),
-		}, logItems),
+		}, chatlog(d), logItems),
 		Rules: []Rule{members("chat", "Chat server")},
-		Triggers: slices.Concat(upTriggers, []Trigger{
+		Triggers: slices.Concat(upTriggers, chatlogTriggers(down), []Trigger{
 			{Name: "Chat is slow", Expression: "{:chatlab.chat.roundtrip.min({$CHATLAB.PERIOD})}>{$CHAT.ROUNDTRIP.MAX}", Severity: Warning, Scope: "performance", After: []string{down}},
 			{Name: "Nobody can talk", Expression: "{:chatlab.chat.roundtrip.nodata({$CHAT.ROUNDTRIP.NODATA})}=1", Severity: High, Scope: "availability", After: []string{down},
 				Description: "The server says that it is up, but no line comes back. The item's error says why."},
@@ -92,7 +92,32 @@ func chat() Template {
 			{"{$CHAT.ROUNDTRIP.MAX}", "500", "Milliseconds until a line comes back"},
 			{"{$CHAT.ROUNDTRIP.NODATA}", "10m", "Time without a line that comes back"},
 			{"{$CHAT.SLOW.MAX}", "1", "Slow readers cut a second"},
+			{"{$CHAT.LOG.PERIOD}", "2m", "Time for which the chat log's servers must lack each other"},
 		})...),
+	}
+}
+
+// chatlog are the values of the log that the chat servers share; one has it alone.
+func chatlog(d daemon) []Item {
+	return []Item{
+		d.value("servers of the log", "log.members", "chatlab_chatlog_members", ""),
+		d.value("servers of the log that should be there", "log.members.expected", "chatlab_chatlog_members_expected", ""),
+		d.value("leads the log", "log.leader", "chatlab_chatlog_leader", ""),
+		d.value("the log stores lines", "log.quorum", "chatlab_chatlog_quorum", ""),
+		d.value("replicas that have all", "log.replicas", "chatlab_chatlog_replicas_current", ""),
+		d.value("lines that a replica lacks", "log.lag", "chatlab_chatlog_replica_lag", ""),
+	}
+}
+
+// chatlogTriggers tell of the redundancy that is lost before the service is.
+func chatlogTriggers(down string) []Trigger {
+	const halts = "The chat log stores no lines"
+	return []Trigger{
+		{Name: halts, Expression: "{:chatd.log.quorum.max({$CHAT.LOG.PERIOD})}=0", Severity: High, Scope: "availability", After: []string{down},
+			Description: "Fewer than the larger part of its servers reach each other: start the others, or see the network."},
+		{Name: "The chat log lost redundancy", Expression: "{:chatd.log.members.max({$CHAT.LOG.PERIOD})}<{:chatd.log.members.expected.last()}",
+			Severity: Average, Scope: "availability", After: []string{halts},
+			Description: "A chat server does not reach another. It goes on, but one more may be too many."},
 	}
 }
 
