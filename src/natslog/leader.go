@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"chatlab/src/wire"
 )
 
@@ -38,7 +40,11 @@ func (l *Log) readFromLeader(ctx context.Context, room string, after uint64, n i
 		if err != nil {
 			return nil, err
 		}
-		msg, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, body)
+		var msg *nats.Msg
+		err = l.askLeader(ctx, func(ctx context.Context) (err error) {
+			msg, err = l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, body)
+			return err
+		})
 		if err != nil {
 			return nil, l.away(ctx, err)
 		}
@@ -56,6 +62,27 @@ func (l *Log) readFromLeader(ctx context.Context, room string, after uint64, n i
 		lines = append(lines, decode(a.Message.Subject, a.Message.Data, after, a.Message.Time.UTC()))
 	}
 	return lines, nil
+}
+
+// oneTry is how long a leader may take for an answer before it is asked again:
+// what was asked while there was none is never answered.
+const oneTry = 500 * time.Millisecond
+
+// askLeader asks until there is an answer, or ctx ends. Alone it asks once.
+func (l *Log) askLeader(ctx context.Context, ask func(context.Context) error) error {
+	if l.opts.Cluster == nil {
+		return ask(ctx)
+	}
+	for {
+		try, cancel := context.WithTimeout(ctx, oneTry)
+		err := ask(try)
+		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders)
+		cancel()
+		if !unanswered || ctx.Err() != nil {
+			return err
+		}
+		wait(ctx, leaderless)
+	}
 }
 
 // leaderHas waits until the leader, which may be new, has all lines up to one.

@@ -182,7 +182,11 @@ func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 	if err := l.known(); err != nil {
 		return chat.Bounds{}, err
 	}
-	info, err := l.stream.Info(ctx)
+	var info *jetstream.StreamInfo
+	err := l.askLeader(ctx, func(ctx context.Context) (err error) {
+		info, err = l.stream.Info(ctx)
+		return err
+	})
 	if err != nil {
 		return chat.Bounds{}, l.away(ctx, err)
 	}

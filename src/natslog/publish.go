@@ -3,6 +3,7 @@ package natslog
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -14,17 +15,31 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"chatlab/src/chat"
+	"chatlab/src/errs"
 )
 
 // leaderless is how soon lines are sent again that found no leader.
 const leaderless = 100 * time.Millisecond
 
-// Why a line may be sent again at once: no server leads the log now, or the same
-// line is on its way, and what becomes of it is not known yet.
+// Why a line may be sent again at once: no server leads the log now, the same
+// line is on its way and what becomes of it is not known yet, or it was sent to a
+// leader that is gone.
 var (
 	errLeaderless = errors.New("the chat log has no leader")
 	errOnItsWay   = errors.New("the line is being stored")
+	errUnanswered = errors.New("no server has answered")
 )
+
+// publishTry is how long an answer may take before the lines are sent again in a
+// cluster: their ids keep a line from being stored twice.
+const publishTry = 2 * time.Second
+
+func (l *Log) oneTry(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.opts.Cluster == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, publishTry)
+}
 
 // Publish implements [chat.Log]. While a cluster has no leader lines are held,
 // until ctx ends.
@@ -40,16 +55,22 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 		}
 		return receipts
 	}
-	all := make([]int, len(lines))
-	for i := range all {
-		all[i] = i
+	msgs := make([]*nats.Msg, len(lines))
+	held := make([]int, 0, len(lines))
+	for i, d := range lines {
+		if msgs[i], receipts[i].Err = message(d, l.opts.Cluster != nil); receipts[i].Err == nil {
+			held = append(held, i)
+		}
 	}
-	for held := all; len(held) > 0; {
-		if held = l.publish(ctx, lines, held, receipts); len(held) > 0 {
+	for len(held) > 0 {
+		if held = l.publish(ctx, msgs, held, receipts); len(held) > 0 {
 			wait(ctx, leaderless)
 		}
 	}
 	for i := range receipts {
+		if errs.Is(receipts[i].Err, errs.BadRequest) {
+			continue
+		}
 		if receipts[i].Err = l.awayIf(ctx, receipts[i].Err); receipts[i].Err == nil && !receipts[i].Repeat {
 			l.published.Inc()
 		}
@@ -57,22 +78,23 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	return receipts
 }
 
-// publish sends some of the lines, and returns those of them that nobody took
+// publish sends some of the messages, and returns those of them that nobody took
 // and that may be sent again.
-func (l *Log) publish(ctx context.Context, lines []chat.Draft, which []int, receipts []chat.Receipt) (held []int) {
+func (l *Log) publish(ctx context.Context, msgs []*nats.Msg, which []int, receipts []chat.Receipt) (held []int) {
 	pending := make([]ticket, len(which))
 	for k, i := range which {
-		msg, err := message(lines[i])
-		if err == nil {
-			pending[k], err = l.publisher.send(msg)
-		}
-		receipts[i].Err = err
+		pending[k], receipts[i].Err = l.publisher.send(msgs[i])
 	}
+	try, cancel := l.oneTry(ctx)
+	defer cancel()
 	for k, i := range which {
 		if receipts[i].Err != nil {
 			continue
 		}
-		receipts[i] = l.publisher.wait(ctx, pending[k])
+		receipts[i] = l.publisher.wait(try, pending[k])
+		if receipts[i].Err != nil && try.Err() != nil {
+			receipts[i].Err = errUnanswered
+		}
 		if may(receipts[i].Err) && l.opts.Cluster != nil && ctx.Err() == nil {
 			held = append(held, i)
 		}
@@ -81,7 +103,9 @@ func (l *Log) publish(ctx context.Context, lines []chat.Draft, which []int, rece
 }
 
 // may tells whether a line may be sent again at once.
-func may(err error) bool { return errors.Is(err, errLeaderless) || errors.Is(err, errOnItsWay) }
+func may(err error) bool {
+	return errors.Is(err, errLeaderless) || errors.Is(err, errOnItsWay) || errors.Is(err, errUnanswered)
+}
 
 func (l *Log) awayIf(ctx context.Context, err error) error {
 	if err == nil {
@@ -90,14 +114,19 @@ func (l *Log) awayIf(ctx context.Context, err error) error {
 	return l.away(ctx, err)
 }
 
-func message(d chat.Draft) (*nats.Msg, error) {
+// message makes what is sent for a line. A line that may be sent again has an id
+// in any case.
+func message(d chat.Draft, again bool) (*nats.Msg, error) {
 	payload, err := encode(d)
 	if err != nil {
 		return nil, err
 	}
 	msg := &nats.Msg{Subject: prefix + d.Room, Data: payload}
-	if d.ID != "" {
+	switch {
+	case d.ID != "":
 		msg.Header = nats.Header{nats.MsgIdHdr: []string{d.User + "/" + d.ID}}
+	case again: // an id that no user can give
+		msg.Header = nats.Header{nats.MsgIdHdr: []string{"//" + rand.Text()}}
 	}
 	return msg, nil
 }
