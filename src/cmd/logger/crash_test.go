@@ -27,6 +27,11 @@ import (
 	"chatlab/src/mtls/mtlstest"
 )
 
+// emitPace is between two events of one goroutine. Unbounded, a fast machine
+// makes more of them in the test's time than the embedded database, with the
+// race detector, stores in a minute.
+const emitPace = 10 * time.Millisecond
+
 // emit is a server: it emits labelled events from several goroutines until its
 // input ends, and prints the label of each once it is durable.
 func emit(ctx context.Context, env *app.Env) error {
@@ -43,7 +48,10 @@ func emit(ctx context.Context, env *app.Env) error {
 	var emitting sync.WaitGroup
 	for g := range 8 {
 		emitting.Go(func() {
+			pace := time.NewTicker(emitPace)
+			defer pace.Stop()
 			for i := 0; emitCtx.Err() == nil; i++ {
+				<-pace.C
 				label := fmt.Sprintf("%d-%d-%d", os.Getpid(), g, i)
 				e := event.Event{ID: event.NewID(time.Now()), Server: "chat", Category: "chat", Subject: "kim", Data: label}
 				for em.Emit(context.WithoutCancel(ctx), e) != nil && emitCtx.Err() == nil {
