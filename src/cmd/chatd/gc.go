@@ -11,7 +11,7 @@ import (
 // Go collects when the heap has doubled; a chatd with few connections has a few
 // megabytes, and at full load spent a quarter of its time on collecting them.
 // With many connections Go's own rule gives more than this, and holds.
-const minGarbage = 12 << 20
+const minGarbage = 32 << 20
 
 // tuneGC keeps to minGarbage from now on, unless GOGC is set in the
 // environment.
