@@ -5,8 +5,8 @@ __metaclass__ = type
 
 import ipaddress
 
-# Groups that the roles know, and how many hosts each may have: rooms, users
-# and events are in one store each until the roles can replicate them.
+# Groups that the roles know, and how many hosts each may have: users and events
+# are in one store each until the roles can replicate them.
 GROUPS = {
     "authd": (1, 1), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
     "mariadb": (0, 1), "mongodb": (1, 1),
