@@ -19,7 +19,18 @@ options:
       says that the unit follows the file without a restart. Parent folders that lack are made, 0755.
     type: list
     elements: dict
-    required: true
+  secrets:
+    description: As C(files); their C(content) is shown in no output and no log.
+    type: list
+    elements: dict
+    suboptions:
+      path: {type: path, required: true, description: Of the file.}
+      content: {type: str, required: true, description: Of the file.}
+      mode: {type: str, required: true, description: Octal digits.}
+      owner: {type: str, description: A user's name.}
+      group: {type: str, description: A group's name.}
+      live: {type: bool, description: Whether the unit follows the file.}
+      src: {type: str, description: Not looked at.}
   unit:
     description: The systemd unit that reads the files.
     type: str
@@ -112,16 +123,29 @@ def stale(module, files):
     return any(not os.path.exists(path) or os.stat(path).st_mtime > since for path in fixed)
 
 
+SECRET = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True, "no_log": True},
+    "mode": {"type": "str", "required": True},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "live": {"type": "bool"},
+    "src": {"type": "str"},
+}
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "files": {"type": "list", "elements": "dict", "required": True},
+            "files": {"type": "list", "elements": "dict"},
+            "secrets": {"type": "list", "elements": "dict", "options": SECRET, "no_log": False},
             "unit": {"type": "str"},
         },
         supports_check_mode=True,
+        required_one_of=[("files", "secrets")],
     )
-    files = module.params["files"]
+    files = (module.params["files"] or []) + (module.params["secrets"] or [])
     paths = [item["path"] for item in files if differs(item)]
     if not module.check_mode:
         for item in files:
