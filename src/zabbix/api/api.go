@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"chatlab/src/errs"
 )
@@ -38,11 +39,33 @@ func SignIn(ctx context.Context, client *http.Client, base, user, password strin
 	if !c.atLeast(5, 4) {
 		name = "user"
 	}
-	err = c.Call(ctx, "user.login", map[string]string{name: user, "password": password}, &c.token)
+	err = c.login(ctx, map[string]string{name: user, "password": password})
 	if errs.Is(err, errs.Failed) {
 		return nil, errs.Wrap(err, errs.WrongCredentials, "Zabbix does not let %s in", user)
 	}
 	return c, err
+}
+
+// Sign-ins of one user at the same time can end in a deadlock of the database,
+// which Zabbix reports as a fault of SQL: the one that it gave up begins again.
+const (
+	collided   = "SQL statement execution has failed"
+	loginTries = 10
+	loginAgain = 100 * time.Millisecond
+)
+
+func (c *Client) login(ctx context.Context, params any) error {
+	for try := 1; ; try++ {
+		err := c.Call(ctx, "user.login", params, &c.token)
+		if err == nil || try == loginTries || !strings.Contains(err.Error(), collided) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(loginAgain):
+		}
+	}
 }
 
 // Resume takes a session that is open already, by its token. Fails with code
