@@ -1,0 +1,30 @@
+package natslog
+
+import (
+	"sync"
+	"time"
+	_ "unsafe" // for linkname
+)
+
+// The times of JetStream's elections are no options of nats-server, only
+// variables of its package (server/raft.go). With its own, 4 to 9 s of silence and
+// again as long when a replica was catching up, a chat would be without a leader
+// for longer than its users shall wait. Elections are as safe with any times; shorter
+// ones only mean that a leader which is silent for so long, on a machine that has
+// too much to do, is replaced. Heartbeats come each second.
+//
+//go:linkname minElectionTimeout github.com/nats-io/nats-server/v2/server.minElectionTimeout
+var minElectionTimeout time.Duration
+
+//go:linkname maxElectionTimeout github.com/nats-io/nats-server/v2/server.maxElectionTimeout
+var maxElectionTimeout time.Duration
+
+const (
+	electionAfter  = 2500 * time.Millisecond
+	electionWithin = 5 * time.Second
+)
+
+// electSooner shortens the times, before the process's first server starts.
+var electSooner = sync.OnceFunc(func() {
+	minElectionTimeout, maxElectionTimeout = electionAfter, electionWithin
+})
