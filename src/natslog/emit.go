@@ -29,8 +29,8 @@ const (
 )
 
 // Emit emits the event of every line, in batches of what is there, until ctx
-// ends. A line is acknowledged once its event is durable; while that fails, it
-// is tried again and the backlog grows. It also trims the log.
+// ends. While events are not taken, they are tried again and the backlog grows.
+// It also trims the log.
 func (l *Log) Emit(ctx context.Context, to Events) error {
 	select {
 	case <-l.declared:
@@ -42,16 +42,29 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { l.watch(ctx) })
 	defer watching.Wait()
+	pass := l.emitAlone
+	if l.opts.Cluster != nil {
+		pass = l.emitShared
+	}
 	for ctx.Err() == nil {
-		pull, err := l.events.Fetch(emitBatch, jetstream.FetchMaxWait(emitWait))
-		if err == nil {
-			l.emitAll(ctx, to, pull.Messages())
-			err = pull.Error()
-		}
-		if err != nil && !quiet(err) && ctx.Err() == nil {
+		if err := pass(ctx, to); err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
 			wait(ctx, emitAgain)
 		}
+	}
+	return nil
+}
+
+// emitShared is one pull of Emit for a cluster's log, whose lines the consumer
+// hands out to its members. A line is acknowledged once its event is durable.
+func (l *Log) emitShared(ctx context.Context, to Events) error {
+	pull, err := l.events.Fetch(emitBatch, jetstream.FetchMaxWait(emitWait))
+	if err != nil {
+		return err
+	}
+	l.emitAll(ctx, to, pull.Messages())
+	if err := pull.Error(); err != nil && !quiet(err) {
+		return err
 	}
 	return nil
 }
@@ -89,7 +102,8 @@ func (l *Log) emitAll(ctx context.Context, to Events, in <-chan jetstream.Msg) {
 	}
 }
 
-// emit emits a batch until it is durable or ctx ends.
+// emit emits a batch until it is durable or ctx ends; nobody else shall have it
+// meanwhile.
 func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
 	evs := make([]event.Event, 0, len(batch))
 	for _, msg := range batch {
@@ -100,46 +114,46 @@ func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
 		}
 		evs = append(evs, ev)
 	}
-	for failed := false; ; failed = true {
-		err := emitHeld(ctx, to, batch, evs)
-		switch {
-		case err == nil:
-			l.acknowledge(batch)
-			return
-		case errs.Is(err, errs.BadEvent) && len(batch) > 1:
-			for i := range batch {
-				l.emit(ctx, to, batch[i:i+1])
-			}
-			return
-		case errs.Is(err, errs.BadEvent):
-			l.logger.Error("a line cannot be an event and is left out of the event log", "err", err, "event", evs)
-			l.acknowledge(batch)
-			return
-		case ctx.Err() != nil:
-			return
-		}
-		if !failed {
-			l.logger.Warn("events are not taken, trying again", "err", err)
-		}
-		wait(ctx, emitAgain)
-	}
-}
-
-// emitHeld emits once; nobody else shall have the batch meanwhile.
-func emitHeld(ctx context.Context, to Events, batch []jetstream.Msg, evs []event.Event) error {
-	done := make(chan error, 1)
-	go func() { done <- to.Emit(ctx, evs...) }()
+	done := make(chan bool, 1)
+	go func() { done <- l.durable(ctx, to, evs) }()
 	extend := time.NewTicker(ackExtend)
 	defer extend.Stop()
 	for {
 		select {
-		case err := <-done:
-			return err
+		case durable := <-done:
+			if durable {
+				l.acknowledge(batch)
+			}
+			return
 		case <-extend.C:
 			for _, msg := range batch {
 				_ = msg.InProgress()
 			}
 		}
+	}
+}
+
+// durable emits events until all are durable, but for those that cannot be
+// events at all, or, false, ctx ends.
+func (l *Log) durable(ctx context.Context, to Events, evs []event.Event) bool {
+	for failed := false; ; failed = true {
+		err := to.Emit(ctx, evs...)
+		switch {
+		case err == nil:
+			return true
+		case errs.Is(err, errs.BadEvent) && len(evs) > 1:
+			half := len(evs) / 2
+			return l.durable(ctx, to, evs[:half]) && l.durable(ctx, to, evs[half:])
+		case errs.Is(err, errs.BadEvent):
+			l.logger.Error("a line cannot be an event and is left out of the event log", "err", err, "event", evs)
+			return true
+		case ctx.Err() != nil:
+			return false
+		}
+		if !failed {
+			l.logger.Warn("events are not taken, trying again", "err", err)
+		}
+		wait(ctx, emitAgain)
 	}
 }
 

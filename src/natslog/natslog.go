@@ -20,10 +20,11 @@
 //
 // # Events
 //
-// Every line is also an event for the event log. The durable consumer "events",
-// shared by all chatd of a cluster, hands lines out and is acknowledged once
-// the emitter has them, so a killed chatd loses none. An event that is emitted
-// twice has the same id both times.
+// Every line is also an event for the event log. A log of its own keeps in a file
+// up to which line the emitter has them; in a cluster the durable consumer
+// "events" hands lines out to all chatd and is acknowledged once the emitter has
+// them. So a killed chatd loses none. An event that is emitted twice has the same
+// id both times.
 //
 // # Retention
 //
@@ -85,10 +86,11 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
-	events    jetstream.Consumer
-	backlog   atomic.Int64  // lines whose event is not emitted, as last seen
-	followed  atomic.Uint64 // last line that Follow gave
-	emits     atomic.Bool   // Emit runs
+	events    jetstream.Consumer // of a cluster
+	position  *position          // of the events of a log of its own
+	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
+	followed  atomic.Uint64      // last line that Follow gave
+	emits     atomic.Bool        // Emit runs
 	users     atomic.Pointer[func(room string) []string]
 	health    struct {
 		quorum  atomic.Bool
@@ -121,6 +123,10 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{})}
 	l.metrics(o.Metrics)
+	var err error
+	if l.position, err = openPosition(o.Dir); err != nil {
+		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("let chatd write what is in its data_dir")
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := l.start(ctx); err != nil {
@@ -153,6 +159,9 @@ func (l *Log) Close() {
 		if l.server != nil {
 			l.server.Shutdown()
 			l.server.WaitForShutdown()
+		}
+		if err := l.position.close(); err != nil {
+			l.logger.Warn("the position of the events cannot be closed", "err", err)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -273,5 +275,52 @@ func TestAFolderThatCannotBeMadeIsAUsageError(t *testing.T) {
 	_, err := natslog.Open(context.Background(), natslog.Options{Dir: "/dev/null/x", Metrics: prometheus.NewRegistry()})
 	if !errs.Is(err, errs.Usage) || errors.Unwrap(err) == nil {
 		t.Errorf("open = %v", err)
+	}
+}
+
+// reopened emits n lines' events, closes the log, changes its folder and opens it again.
+func reopened(t *testing.T, n int, change func(position string)) (log *natslog.Log, before []event.Event) {
+	t.Helper()
+	dir := t.TempDir()
+	log = open(t, dir, nil)
+	to := newSink()
+	stop := emit(t, log, to)
+	say(t, log, 0, n)
+	before = to.wait(t, n)
+	stop()
+	log.Close()
+	change(filepath.Join(dir, "events.position"))
+	return open(t, dir, nil), before
+}
+
+func TestALostPositionRepeatsTheEventsWithTheirIDs(t *testing.T) {
+	for name, change := range map[string]func(string){
+		"no file": func(position string) { _ = os.Remove(position) },
+		"empty":   func(position string) { _ = os.Truncate(position, 0) },
+		"damaged": func(position string) { _ = os.WriteFile(position, []byte("\x00\x00\x00"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, before := reopened(t, 20, change)
+			to := newSink()
+			emit(t, log, to)
+			if after := to.wait(t, 20); fmt.Sprint(after) != fmt.Sprint(before) {
+				t.Errorf("events before %v, after %v", before, after)
+			}
+		})
+	}
+}
+
+// A power cut may take the last lines of a log, whose events are emitted.
+func TestAPositionBeyondTheLogDoesNotHideNewLines(t *testing.T) {
+	log, _ := reopened(t, 5, func(position string) {
+		if err := os.WriteFile(position, []byte("00000000000000000500\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	to := newSink()
+	emit(t, log, to)
+	say(t, log, 5, 7)
+	if got := to.wait(t, 2); got[0].Data != "line 5" || got[1].Data != "line 6" {
+		t.Errorf("events %v", got)
 	}
 }

@@ -92,12 +92,16 @@ func (l *Log) create(ctx context.Context) error {
 	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
-	l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-		DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
-	})
+	if l.opts.Cluster == nil {
+		err = l.placeEvents(ctx)
+	} else {
+		l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+			Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+			DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
+		})
+	}
 	if err != nil {
-		return fmt.Errorf("events consumer: %w", err)
+		return fmt.Errorf("events: %w", err)
 	}
 	return nil
 }
