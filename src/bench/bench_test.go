@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -94,6 +95,8 @@ func residentBytes(t *testing.T, pid int) int64 {
 	return 0
 }
 
+const stopLimit = 10 * time.Second
+
 // start runs a program until the test ends.
 func start(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
@@ -102,7 +105,9 @@ func start(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = cmd.Process.Signal(syscall.SIGTERM) // a daemon then takes its logger with it
+		kill := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
 		_ = cmd.Wait()
 	})
 	return cmd
