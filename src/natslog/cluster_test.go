@@ -363,3 +363,10 @@ func TestAClusterIsRefusedBeforeAnythingStarts(t *testing.T) {
 		})
 	}
 }
+
+// A version of nats-server that names its variables otherwise is found out here.
+func TestTheTimesOfElectionsAreThoseOfJetStream(t *testing.T) {
+	if want := [2]time.Duration{4 * time.Second, 9 * time.Second}; natslog.TheirElections != want {
+		t.Errorf("nats-server's election times are %v, not %v: see timers.go", natslog.TheirElections, want)
+	}
+}

@@ -35,3 +35,6 @@ func Reset(ctx context.Context, members ...*Log) error {
 	}
 	return members[0].create(ctx)
 }
+
+// TheirElections are JetStream's own times of elections, at the start of the process.
+var TheirElections = [2]time.Duration{minElectionTimeout, maxElectionTimeout}
