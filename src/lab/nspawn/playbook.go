@@ -19,7 +19,7 @@ import (
 )
 
 // parts are the tags of site.yml in its order: where `--from` can begin.
-var parts = []string{"base", "mariadb", "mongodb", "logd", "authd", "chatd", "healthd", "zabbix", "grafana"}
+var parts = []string{"base", "mongodb", "logd", "chatd", "healthd", "mariadb", "authd", "zabbix", "grafana"}
 
 // slow is how long a task takes that gets a line of its own.
 const slow = 5 * time.Second
