@@ -160,7 +160,7 @@ func (l *Log) Close() {
 			l.server.Shutdown()
 			l.server.WaitForShutdown()
 		}
-		if err := l.position.close(); err != nil {
+		if err := l.position.file.Close(); err != nil {
 			l.logger.Warn("the position of the events cannot be closed", "err", err)
 		}
 	})

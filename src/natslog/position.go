@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,23 +47,11 @@ func openPosition(dir string) (*position, error) {
 
 // store writes the position in one piece, within one sector.
 func (p *position) store(seq uint64) error {
-	_, err := fmt.Fprintf(at{p.file}, "%020d\n", seq)
+	_, err := fmt.Fprintf(io.NewOffsetWriter(p.file, 0), "%020d\n", seq)
 	if err == nil {
 		p.seq.Store(seq)
 	}
 	return err
-}
-
-// at writes to a file's beginning.
-type at struct{ file *os.File }
-
-func (a at) Write(b []byte) (int, error) { return a.file.WriteAt(b, 0) }
-
-func (p *position) close() error {
-	if err := p.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
-		return err
-	}
-	return nil
 }
 
 // placeEvents finds out where the events of a log of its own go on: not beyond its
