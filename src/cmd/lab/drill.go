@@ -41,7 +41,7 @@ func drillCommand(o *options) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill")
+	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill; with --alarms at the most, until they are raised")
 	flags.IntVar(&opt.Users, "users", 32, "users who chat and read")
 	flags.IntVar(&opt.Rate, "rate", 800, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")

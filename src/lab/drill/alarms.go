@@ -144,6 +144,15 @@ func (v *vigil) lacking() []watch.Problem {
 	})
 }
 
+// told says that all that the drill must raise on the named hosts of Zabbix, on
+// any when none is named, has been raised; never when it must raise nothing.
+func (v *vigil) told(hosts ...string) bool {
+	ours := func(list []watch.Problem) int {
+		return len(slices.DeleteFunc(list, func(p watch.Problem) bool { return len(hosts) > 0 && !slices.Contains(hosts, p.Host) }))
+	}
+	return ours(slices.Clone(v.want.must)) > 0 && ours(v.lacking()) == 0
+}
+
 // end waits, after the heal, until what must be raised has been and nothing
 // fires any more, and puts it all in the report. The keeping still goes on.
 func (v *vigil) end(ctx context.Context, r *Report) {
@@ -182,7 +191,10 @@ func names(list []watch.Problem) string {
 }
 
 // serving is the host of Zabbix that stands for what a node serves.
-func serving(n inventory.Node) string { return n.Name + " services" }
+func serving(n inventory.Node) string { return alarmHosts(n.Name)[1] }
+
+// alarmHosts are the hosts of Zabbix that stand for a node.
+func alarmHosts(node string) []string { return []string{node, node + " services"} }
 
 // raises says the same trigger of every node that carries a service.
 func raises(service, trigger string) func(*lab.Lab) expected {

@@ -71,6 +71,29 @@ func TestTheAlarmsOfADrillAreJudged(t *testing.T) {
 	}
 }
 
+func TestAFaultIsHeldUntilItsHostsAlarmsAreRaised(t *testing.T) {
+	agent := watch.Problem{Host: "auth", Trigger: "The agent does not answer"}
+	v := newVigil(&script{steps: [][]watch.Problem{{agent}, {agent}, {agent, down}}}, expected{must: []watch.Problem{agent, down, other}}, patience{poll: time.Millisecond})
+	r := &run{vigil: v, opt: Options{Alarms: v.alarms}}
+	for look, want := range []bool{false, false, true} {
+		v.look(t.Context())
+		if got := v.told(alarmHosts("auth")...); got != want {
+			t.Errorf("after look %d: %t", look, got)
+		}
+		if r.shown() || v.told("chat services") {
+			t.Error("what the chat server must raise was not raised")
+		}
+	}
+	began := time.Now()
+	r.hold(t.Context(), fault{hold: time.Hour, shows: alarmHosts("auth")})
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("held for %s after its alarms", took)
+	}
+	if nothing := newVigil(v.alarms, expected{}, usual); nothing.told() {
+		t.Error("a drill that must raise nothing is over at once")
+	}
+}
+
 func TestADrillDoesNotBeginWhileSomethingFires(t *testing.T) {
 	short := patience{poll: time.Millisecond, clear: 200 * time.Millisecond}
 	var said []string

@@ -30,6 +30,7 @@ func carriers(service string) string {
 type fault struct {
 	name  string
 	hold  time.Duration
+	shows []string      // hosts of Zabbix: held no longer than until their alarms are raised
 	grace time.Duration // granted beyond the limit until a user is served
 	undos []undo
 	make  func(context.Context) error
@@ -71,7 +72,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	r.say("%s", f.name)
 	madeErr := f.make(ctx)
 	if madeErr == nil {
-		pause(ctx, f.hold)
+		r.hold(ctx, f)
 	}
 	if f.after != nil {
 		f.after()
@@ -92,6 +93,25 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	return r.whole(healing)
 }
 
+// hold keeps a fault for its time, or until what it is to show has been shown.
+func (r *run) hold(ctx context.Context, f fault) {
+	if r.vigil == nil || len(f.shows) == 0 {
+		pause(ctx, f.hold)
+		return
+	}
+	r.vigil.until(ctx, f.hold, func() bool { return r.vigil.told(f.shows...) })
+}
+
+// shown says that Zabbix has raised all that the drill must raise.
+func (r *run) shown() bool {
+	if r.vigil == nil {
+		return false
+	}
+	r.vigil.mu.Lock()
+	defer r.vigil.mu.Unlock()
+	return r.vigil.told()
+}
+
 // pause waits for the time that a fault is to last, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
@@ -103,7 +123,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // everySecond strikes with what next gives, at the most once a second, until
-// ctx ends.
+// ctx ends or Zabbix has raised what the drill must raise.
 func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
 	return r.every(ctx, time.Second, next)
 }
@@ -111,7 +131,7 @@ func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
 func (r *run) every(ctx context.Context, pause time.Duration, next func(i int) fault) error {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	for i := 0; ctx.Err() == nil; i++ {
+	for i := 0; ctx.Err() == nil && !r.shown(); i++ {
 		if err := r.strike(ctx, next(i)); err != nil {
 			return err
 		}

@@ -39,11 +39,14 @@ func (d Drill) raising(service, trigger string) Drill {
 	return d
 }
 
-// outage is a drill that stops a database for all the time, on every node.
+// outage is a drill that stops a database, on every node, for all the time or
+// until the alarm is raised.
 func outage(name, about, service string, alarms func(*lab.Lab) expected) Drill {
 	return Drill{Name: name, About: about, needs: []string{service}, alarms: alarms, act: func(ctx context.Context, r *run) error {
 		for _, p := range r.places(service) {
-			if err := r.strike(ctx, r.on(p.node, p.service, lab.Stop, lab.Start, remaining(ctx))); err != nil {
+			f := r.on(p.node, p.service, lab.Stop, lab.Start, remaining(ctx))
+			f.shows = alarmHosts(p.node)
+			if err := r.strike(ctx, f); err != nil {
 				return err
 			}
 		}

@@ -3,10 +3,12 @@ package drill
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
 )
 
 // Limits of the faults of machines.
@@ -40,16 +42,19 @@ func (u undo) repair(ctx context.Context, host lab.Host) error {
 // long as the cut was. A packet that is lost a few times in a row costs seconds
 // too. That much more than usual is granted until a user is served again.
 
-// partition cuts each node in turn from the private network.
+// partition cuts each node in turn from the private network: for some seconds,
+// or where it must raise alarms until it has.
 func partition(ctx context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
-	hold := remaining(ctx) / time.Duration(len(nodes))
-	if r.opt.Alarms == nil { // an alarm takes longer
-		hold = min(longestCut, hold)
-	}
+	share := remaining(ctx) / time.Duration(len(nodes))
 	for _, n := range nodes {
+		hold := min(longestCut, share)
+		var shows []string
+		if r.opt.Alarms != nil && !slices.Contains(r.lab.Inventory.Members(inventory.ZabbixServer), n) {
+			shows, hold = alarmHosts(n.Name), share
+		}
 		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
-			undos: []undo{{Node: n.Name, Join: true}},
+			shows: shows, undos: []undo{{Node: n.Name, Join: true}},
 			make: func(ctx context.Context) error {
 				return r.cable(n.Name, func(c lab.Networked) error { return c.Cut(ctx) })
 			}})

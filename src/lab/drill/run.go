@@ -25,6 +25,7 @@ type run struct {
 	ledger  *ledger
 	crew    *crew
 	probe   *probe
+	vigil   *vigil // nil: nobody watches
 	ops     *http.Client
 	report  *Report
 	expect  []func(context.Context) error // what must hold after the heal
@@ -109,6 +110,7 @@ func (r *run) watchAlarms(ctx context.Context, d Drill) (end func(context.Contex
 	}
 	want.may = append(want.may, restarts(r.lab)...)
 	v := newVigil(r.opt.Alarms, want, usual)
+	r.vigil = v
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var kept sync.WaitGroup
 	kept.Go(func() { v.keep(keeping) })
