@@ -58,6 +58,30 @@ func (g *gap) most(now time.Time) time.Duration {
 	return max(g.longest, now.Sub(g.since))
 }
 
+// waits is how long the client has been waiting at now.
+func (g *gap) waits(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since.IsZero() {
+		return 0
+	}
+	return now.Sub(g.since)
+}
+
+// answered is the time below which a client that waits is being served.
+const answered = time.Second
+
+// held counts the clients of the chat that no server serves.
+func (c *crew) held() (n int) {
+	now := time.Now()
+	for _, m := range c.chats {
+		if m.gap.waits(now) > answered {
+			n++
+		}
+	}
+	return n
+}
+
 // gaps sums the crew's, and tells which are longer than a redundant lab allows.
 func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 	now := time.Now()

@@ -12,8 +12,9 @@ import (
 const maxReplicas = 3 // of the chat log
 
 // whole waits, after a heal, until the chat servers of a lab that has several
-// are all there and hold every line as often as they should: a next fault then
-// hits what can bear it. It notes how long that took.
+// are all there, hold every line as often as they should and serve every client:
+// a next fault then hits what can bear it, and a client's wait is one fault's. It
+// notes how long that took.
 func (r *run) whole(ctx context.Context) error {
 	members := r.lab.Inventory.Members(inventory.Chatd)
 	if len(members) < 2 {
@@ -31,6 +32,9 @@ func (r *run) whole(ctx context.Context) error {
 					lacks = fmt.Sprintf("%s: %s %.0f of %d", n.Name, name, v, want)
 				}
 			}
+		}
+		if n := r.crew.held(); lacks == "" && n > 0 {
+			lacks = fmt.Sprintf("%d clients wait for the chat", n)
 		}
 		if lacks == "" {
 			r.report.Whole = max(r.report.Whole, time.Since(began))
