@@ -303,8 +303,14 @@ func alarms(t text, at Box, host string) Panel {
 		"statusField": false, "statusIcon": false, "severityField": true, "ackField": false, "ageField": true, "opdataField": false,
 		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 5,
 		"problemTimeline": false, "highlightBackground": false, "highlightNewEvents": false, "highlightNewerThan": "1h",
-		"customLastChangeFormat": true, "lastChangeFormat": "HH:mm:ss", "resizedColumns": []any{}, "allowDangerousHTML": false,
+		"customLastChangeFormat": true, "lastChangeFormat": "HH:mm:ss", "resizedColumns": []any{width("age", 130), width("lastchange", 100)}, "allowDangerousHTML": false,
 		"triggerSeverity": severities, "okEventColor": "rgb(56, 189, 113)", "ackEventColor": "rgb(56, 219, 156)", "markAckEvents": false,
 	}
 	return p
+}
+
+// width is what the reader of a table of problems would drag a column to:
+// "a few seconds" is cut at the width that Age has by itself.
+func width(column string, pixels int) map[string]any {
+	return map[string]any{"id": column, "value": pixels}
 }
