@@ -46,7 +46,7 @@ module Chatlab
       return unless env.active_machines.any? { |name, provider| name.to_s == node.name && provider == @machine.provider_name }
 
       vm = env.machine(node.name.to_sym, @machine.provider_name)
-      vm if vm.state.id == :running
+      vm if vm.provider.state.id == :running # vm.state also writes Vagrant's index, which the thread that brings the machine up may have locked
     end
 
     # Vagrant's last steps are the interfaces and the name in /etc/hosts.
