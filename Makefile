@@ -34,9 +34,10 @@ drill: ## break the lab which is up on purpose, every drill for 5 s, with a verd
 down: build ## take the lab down; no process, no port left
 	bin/lab down
 
+# Many packages wait for real servers most of their time, so more of them run at once than there are processors.
 test: build ## all tests, fuzzing and the local lab's check
 	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
-	CGO_ENABLED=1 go test -race -timeout 15m ./src/...
+	CGO_ENABLED=1 go test -race -p 4 -timeout 15m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 

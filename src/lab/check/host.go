@@ -128,7 +128,7 @@ func (e *Env) onlyListed(ctx context.Context, h lab.Host, n inventory.Node) erro
 }
 
 // optionalPorts belong to parts that a lab may leave out.
-var optionalPorts = []string{":10050", ":10051", ":3000", ":8080", ":6222"}
+var optionalPorts = []string{":10050", ":10051", ":3000", ":8080"}
 
 func optional(at string) bool {
 	return slices.ContainsFunc(optionalPorts, func(p string) bool { return strings.HasSuffix(at, p) })

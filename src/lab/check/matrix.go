@@ -106,9 +106,13 @@ func (e *Env) privateListeners() []endpoint {
 // privatePorts are their ports, each once, and those that other parts of a lab
 // use: routes between chat servers, Zabbix agents and server.
 func (e *Env) privatePorts() []string {
-	ports := []string{"6222", "10050", "10051"}
+	addresses := e.lab.Inventory.RoutesAddresses()
 	for _, at := range e.privateListeners() {
-		_, port, err := net.SplitHostPort(at.addr)
+		addresses = append(addresses, at.addr)
+	}
+	ports := []string{"10050", "10051"}
+	for _, at := range addresses {
+		_, port, err := net.SplitHostPort(at)
 		if err == nil && !slices.Contains(ports, port) && !e.publicPort(port) {
 			ports = append(ports, port)
 		}
