@@ -46,7 +46,9 @@ module Chatlab
       return unless env.active_machines.any? { |name, provider| name.to_s == node.name && provider == @machine.provider_name }
 
       vm = env.machine(node.name.to_sym, @machine.provider_name)
-      vm if vm.provider.state.id == :running # vm.state also writes Vagrant's index, which the thread that brings the machine up may have locked
+      # Not vm.state: that writes Vagrant's index, where the thread that brings the
+      # machine up may have locked its entry.
+      vm if vm.provider.state.id == :running
     end
 
     # Vagrant's last steps are the interfaces and the name in /etc/hosts.

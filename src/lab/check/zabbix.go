@@ -75,7 +75,7 @@ func watchedHosts(inv *inventory.Inventory) []watchedHost {
 	var out []watchedHost
 	for _, n := range inv.Nodes {
 		out = append(out, watchedHost{n.Name, n.Name, []zabbix.Template{named["Chatlab node"]}})
-		served := watchedHost{name: n.Name + " services", node: n.Name}
+		served := watchedHost{name: watch.ServicesHost(n.Name), node: n.Name}
 		for _, s := range []struct{ group, template string }{
 			{inventory.Authd, "Chatlab auth"}, {inventory.Chatd, "Chatlab chat"}, {inventory.Logd, "Chatlab log"},
 		} {

@@ -122,10 +122,7 @@ func (v *vigil) until(ctx context.Context, limit time.Duration, holds func() boo
 	tick := time.NewTicker(v.wait.poll)
 	defer tick.Stop()
 	for {
-		v.mu.Lock()
-		ok := v.fault == nil && holds()
-		v.mu.Unlock()
-		if ok {
+		if v.says(holds) {
 			return true
 		}
 		select {
@@ -136,7 +133,14 @@ func (v *vigil) until(ctx context.Context, limit time.Duration, holds func() boo
 	}
 }
 
-// lacking are the expected problems that were not raised.
+// says tells whether the server was heard and a condition holds.
+func (v *vigil) says(holds func() bool) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.fault == nil && holds()
+}
+
+// lacking are the expected problems that were not raised. With mu held.
 func (v *vigil) lacking() []watch.Problem {
 	return slices.DeleteFunc(slices.Clone(v.want.must), func(p watch.Problem) bool {
 		_, ok := v.raised[p]
@@ -144,13 +148,20 @@ func (v *vigil) lacking() []watch.Problem {
 	})
 }
 
-// told says that all that the drill must raise on the named hosts of Zabbix, on
-// any when none is named, has been raised; never when it must raise nothing.
-func (v *vigil) told(hosts ...string) bool {
-	ours := func(list []watch.Problem) int {
-		return len(slices.DeleteFunc(list, func(p watch.Problem) bool { return len(hosts) > 0 && !slices.Contains(hosts, p.Host) }))
-	}
-	return ours(slices.Clone(v.want.must)) > 0 && ours(v.lacking()) == 0
+// owes tells whether the drill must raise something on the named hosts.
+func (v *vigil) owes(hosts []string) bool { return slices.ContainsFunc(v.want.must, on(hosts)) }
+
+// paid tells whether all that has been raised. With mu held.
+func (v *vigil) paid(hosts []string) bool { return !slices.ContainsFunc(v.lacking(), on(hosts)) }
+
+// on picks the problems of hosts.
+func on(hosts []string) func(watch.Problem) bool {
+	return func(p watch.Problem) bool { return slices.Contains(hosts, p.Host) }
+}
+
+// done tells whether the drill had something to raise and has raised it all.
+func (v *vigil) done() bool {
+	return len(v.want.must) > 0 && v.says(func() bool { return len(v.lacking()) == 0 })
 }
 
 // end waits, after the heal, until what must be raised has been and nothing
@@ -190,17 +201,14 @@ func names(list []watch.Problem) string {
 	return strings.Join(out, ", ")
 }
 
-// serving is the host of Zabbix that stands for what a node serves.
-func serving(n inventory.Node) string { return alarmHosts(n.Name)[1] }
-
 // alarmHosts are the hosts of Zabbix that stand for a node.
-func alarmHosts(node string) []string { return []string{node, node + " services"} }
+func alarmHosts(node string) []string { return []string{node, watch.ServicesHost(node)} }
 
 // raises says the same trigger of every node that carries a service.
 func raises(service, trigger string) func(*lab.Lab) expected {
 	return func(l *lab.Lab) (out expected) {
 		for _, n := range l.Inventory.Members(service) {
-			out.must = append(out.must, watch.Problem{Host: serving(n), Trigger: trigger})
+			out.must = append(out.must, watch.Problem{Host: watch.ServicesHost(n.Name), Trigger: trigger})
 		}
 		return out
 	}
@@ -221,12 +229,12 @@ func silence(l *lab.Lab) (out expected) {
 	for _, n := range l.Inventory.Nodes {
 		if slices.Contains(l.Inventory.Members(inventory.ZabbixServer), n) {
 			for _, late := range []string{"Events are late", "Events pile up"} {
-				out.may = append(out.may, watch.Problem{Host: serving(n), Trigger: late})
+				out.may = append(out.may, watch.Problem{Host: watch.ServicesHost(n.Name), Trigger: late})
 			}
 			continue
 		}
 		out.must = append(out.must, watch.Problem{Host: n.Name, Trigger: "The agent does not answer"},
-			watch.Problem{Host: serving(n), Trigger: "healthd does not answer"})
+			watch.Problem{Host: watch.ServicesHost(n.Name), Trigger: "healthd does not answer"})
 	}
 	return out
 }

@@ -77,10 +77,10 @@ func TestAFaultIsHeldUntilItsHostsAlarmsAreRaised(t *testing.T) {
 	r := &run{vigil: v, opt: Options{Alarms: v.alarms}}
 	for look, want := range []bool{false, false, true} {
 		v.look(t.Context())
-		if got := v.told(alarmHosts("auth")...); got != want {
+		if got := v.paid(alarmHosts("auth")); got != want {
 			t.Errorf("after look %d: %t", look, got)
 		}
-		if r.shown() || v.told("chat services") {
+		if r.shown() || v.paid(alarmHosts("chat")) {
 			t.Error("what the chat server must raise was not raised")
 		}
 	}
@@ -89,8 +89,27 @@ func TestAFaultIsHeldUntilItsHostsAlarmsAreRaised(t *testing.T) {
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("held for %s after its alarms", took)
 	}
-	if nothing := newVigil(v.alarms, expected{}, usual); nothing.told() {
+	if r.mustShow(alarmHosts("log")) {
+		t.Error("nothing is to be raised there")
+	}
+	r.vigil = newVigil(v.alarms, expected{}, usual)
+	if r.shown() {
 		t.Error("a drill that must raise nothing is over at once")
+	}
+}
+
+func TestClientsThatWaitAreCounted(t *testing.T) {
+	now := time.Now()
+	c := &crew{chats: []*chatter{{}, {}, {}}}
+	c.chats[0].gap.asked(now.Add(-time.Minute))
+	c.chats[1].gap.asked(now.Add(-unserved / 2))
+	c.chats[2].gap.asked(now.Add(-time.Minute))
+	c.chats[2].gap.served(now)
+	if n := c.waiting(); n != 1 {
+		t.Errorf("%d clients wait, it is one", n)
+	}
+	if got := c.chats[2].gap.most(now); got != time.Minute {
+		t.Errorf("longest gap %s", got)
 	}
 }
 

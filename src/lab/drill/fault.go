@@ -93,24 +93,20 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	return r.whole(healing)
 }
 
-// hold keeps a fault for its time, or until what it is to show has been shown.
+// hold keeps a fault for its time, or until what it must show has been shown.
 func (r *run) hold(ctx context.Context, f fault) {
-	if r.vigil == nil || len(f.shows) == 0 {
-		pause(ctx, f.hold)
+	if r.mustShow(f.shows) {
+		r.vigil.until(ctx, f.hold, func() bool { return r.vigil.paid(f.shows) })
 		return
 	}
-	r.vigil.until(ctx, f.hold, func() bool { return r.vigil.told(f.shows...) })
+	pause(ctx, f.hold)
 }
 
-// shown says that Zabbix has raised all that the drill must raise.
-func (r *run) shown() bool {
-	if r.vigil == nil {
-		return false
-	}
-	r.vigil.mu.Lock()
-	defer r.vigil.mu.Unlock()
-	return r.vigil.told()
-}
+// mustShow tells whether Zabbix must raise something on the named hosts.
+func (r *run) mustShow(hosts []string) bool { return r.vigil != nil && r.vigil.owes(hosts) }
+
+// shown tells whether Zabbix has raised all that the drill must raise.
+func (r *run) shown() bool { return r.vigil != nil && r.vigil.done() }
 
 // pause waits for the time that a fault is to last, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {

@@ -50,16 +50,14 @@ func (g *gap) served(at time.Time) {
 
 // most is the longest gap, with the one that has not ended.
 func (g *gap) most(now time.Time) time.Duration {
+	open := g.open(now)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.since.IsZero() {
-		return g.longest
-	}
-	return max(g.longest, now.Sub(g.since))
+	return max(g.longest, open)
 }
 
-// waits is how long the client has been waiting at now.
-func (g *gap) waits(now time.Time) time.Duration {
+// open is the length of the gap that has not ended, 0 when there is none.
+func (g *gap) open(now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.since.IsZero() {
@@ -68,14 +66,15 @@ func (g *gap) waits(now time.Time) time.Duration {
 	return now.Sub(g.since)
 }
 
-// answered is the time below which a client that waits is being served.
-const answered = time.Second
+// unserved is the time from which a client that waits for an answer is held up:
+// one that is served has it within milliseconds.
+const unserved = time.Second
 
-// held counts the clients of the chat that no server serves.
-func (c *crew) held() (n int) {
+// waiting counts the clients of the chat that no server serves.
+func (c *crew) waiting() (n int) {
 	now := time.Now()
 	for _, m := range c.chats {
-		if m.gap.waits(now) > answered {
+		if m.gap.open(now) > unserved {
 			n++
 		}
 	}

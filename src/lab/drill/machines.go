@@ -3,12 +3,10 @@ package drill
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
-	"chatlab/src/lab/inventory"
 )
 
 // Limits of the faults of machines.
@@ -48,10 +46,9 @@ func partition(ctx context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
 	share := remaining(ctx) / time.Duration(len(nodes))
 	for _, n := range nodes {
-		hold := min(longestCut, share)
-		var shows []string
-		if r.opt.Alarms != nil && !slices.Contains(r.lab.Inventory.Members(inventory.ZabbixServer), n) {
-			shows, hold = alarmHosts(n.Name), share
+		shows, hold := alarmHosts(n.Name), share
+		if !r.mustShow(shows) { // an alarm takes longer
+			hold = min(longestCut, share)
 		}
 		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
 			shows: shows, undos: []undo{{Node: n.Name, Join: true}},

@@ -33,7 +33,7 @@ func (r *run) whole(ctx context.Context) error {
 				}
 			}
 		}
-		if n := r.crew.held(); lacks == "" && n > 0 {
+		if n := r.crew.waiting(); lacks == "" && n > 0 {
 			lacks = fmt.Sprintf("%d clients wait for the chat", n)
 		}
 		if lacks == "" {

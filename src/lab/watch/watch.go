@@ -55,6 +55,10 @@ type Problem struct{ Host, Trigger string }
 
 func (p Problem) String() string { return p.Host + ": " + p.Trigger }
 
+// ServicesHost is the name of the host of Zabbix that stands for what a node
+// serves; the machine itself is a host of the node's own name.
+func ServicesHost(node string) string { return node + " services" }
+
 // Firing returns what fires and does not only follow from what else fires.
 func Firing(ctx context.Context, c *api.Client) ([]Problem, error) {
 	var list []struct {
