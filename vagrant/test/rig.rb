@@ -8,8 +8,13 @@ ROOT = File.expand_path("../..", __dir__)
 
 # A folder and an environment of a test's own.
 module Rig
+  # Vagrant remembers its first home, and makes a folder in it when that test is
+  # long over: all folders are removed once more at the end.
+  DIRS = []
+  Minitest.after_run { FileUtils.rm_rf(DIRS) }
+
   def setup
-    @dir = Dir.mktmpdir
+    DIRS << @dir = Dir.mktmpdir
     @before = ENV.to_h
     ENV.delete_if { |name, _| name.start_with?("CHATLAB_", "VAGRANT_DEFAULT") }
     ENV["CHATLAB_INVENTORY"] = File.join(ROOT, "ansible", "tests", "inventory") # the lab's addresses stand in no golden file
