@@ -50,6 +50,9 @@ func Start(t testing.TB) *Server {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s := &Server{Socket: filepath.Join(dir, "s"), daemon: daemon, dir: dir}
+	if err := os.Mkdir(s.tmp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	args := append(s.args(), "--auth-root-authentication-method=normal", "--skip-test-db")
 	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
@@ -73,9 +76,13 @@ func find(t testing.TB, name string) string {
 	return ""
 }
 
+// tmp is the server's own folder of temporary tables: a server that starts
+// removes all that it finds in its folder, those of running servers too.
+func (s *Server) tmp() string { return filepath.Join(s.dir, "tmp") }
+
 // args are what the installation and the server share.
 func (s *Server) args() []string {
-	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data")}
+	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--tmpdir=" + s.tmp()}
 	if os.Geteuid() == 0 {
 		args = append(args, "--user=root")
 	}
