@@ -24,7 +24,10 @@ func (l *Log) Follow(ctx context.Context, after uint64, fn func([]wire.Message) 
 	if l.opts.Cluster != nil {
 		return l.followFeed(ctx, after, fn)
 	}
-	return l.followConsumer(ctx, after, fn)
+	return l.followConsumer(ctx, after, func(batch []wire.Message) error {
+		l.recent.add(batch)
+		return fn(batch)
+	})
 }
 
 // followConsumer follows by an ordered consumer, which nats.go makes anew after

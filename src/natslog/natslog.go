@@ -21,10 +21,10 @@
 // # Events
 //
 // Every line is also an event for the event log. A log of its own keeps in a file
-// up to which line the emitter has them; in a cluster the durable consumer
-// "events" hands lines out to all chatd and is acknowledged once the emitter has
-// them. So a killed chatd loses none. An event that is emitted twice has the same
-// id both times.
+// up to which line the emitter has them, and gives it the lines that its follower
+// had; in a cluster the durable consumer "events" hands lines out to all chatd and
+// is acknowledged once the emitter has them. So a killed chatd loses none. An event
+// that is emitted twice has the same id both times.
 //
 // # Retention
 //
@@ -88,6 +88,7 @@ type Log struct {
 	stream    jetstream.Stream
 	events    jetstream.Consumer // of a cluster
 	position  *position          // of the events of a log of its own
+	recent    recent             // lines of a log of its own, for its events
 	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
 	followed  atomic.Uint64      // last line that Follow gave
 	emits     atomic.Bool        // Emit runs

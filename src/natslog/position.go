@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"chatlab/src/event"
@@ -74,25 +76,54 @@ func (l *Log) placeEvents(ctx context.Context) error {
 	return nil
 }
 
-// emitAlone is Emit for a log of its own.
+// emitLook is how often the log itself is asked for lines, whatever Follow gives.
+const emitLook = 500 * time.Millisecond
+
+// emitAlone is Emit for a log of its own. It takes the lines that Follow gave; those
+// from before, and all while nobody follows, it reads.
 func (l *Log) emitAlone(ctx context.Context, to Events) error {
-	evs := make([]event.Event, 0, emitBatch)
-	return l.followConsumer(ctx, l.position.seq.Load(), func(lines []wire.Message) error {
-		for len(lines) > 0 {
-			n := min(len(lines), emitBatch)
-			evs = evs[:0]
-			for _, m := range lines[:n] {
-				evs = append(evs, lineEvent(m))
-			}
-			if !l.durable(ctx, to, evs) {
-				return ctx.Err()
-			}
-			if err := l.position.store(lines[n-1].Seq); err != nil {
+	look := time.NewTicker(emitLook)
+	defer look.Stop()
+	for late := false; ; {
+		done := l.position.seq.Load()
+		lines, known, grown := l.recent.after(done, emitBatch)
+		if !known || late {
+			var err error
+			if lines, _, err = l.get(ctx, getRequest{Seq: done + 1, NextFor: subjects, Batch: emitBatch}); err != nil {
 				return err
 			}
-			l.emitted.Add(float64(n))
-			lines = lines[n:]
 		}
-		return nil
-	})
+		late = false
+		if len(lines) > 0 {
+			if err := l.emitLines(ctx, to, lines); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-grown:
+		case <-look.C:
+			late = true
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.closed:
+			return l.away(ctx, nats.ErrConnectionClosed)
+		}
+	}
+}
+
+// emitLines emits lines until their events are durable, and keeps the position.
+func (l *Log) emitLines(ctx context.Context, to Events, lines []wire.Message) error {
+	evs := make([]event.Event, 0, len(lines))
+	for _, m := range lines {
+		evs = append(evs, lineEvent(m))
+	}
+	if !l.durable(ctx, to, evs) {
+		return ctx.Err()
+	}
+	if err := l.position.store(lines[len(lines)-1].Seq); err != nil {
+		return err
+	}
+	l.emitted.Add(float64(len(lines)))
+	return nil
 }
