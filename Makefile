@@ -77,7 +77,7 @@ pictures: ## make grafana/pictures of a running Grafana: GRAFANA=address PASSWOR
 	go run ./src/grafana/pictures --grafana '$(GRAFANA)' --password '$(PASSWORD)'
 
 # In its own folder, as Go passes on what the tests of a package that it is given print only when one fails.
-bench: build ## measure, each figure beside its limit (a minute or two)
+bench: build ## measure, each figure beside its limit (two minutes or three)
 	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m
 
 clean: ## remove what was built; a lab must be down

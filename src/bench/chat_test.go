@@ -25,6 +25,7 @@ import (
 
 // The load, the same for chatd and the loop.
 const (
+	chatTurns   = 7   // of each server
 	chatSenders = 8   // of the readers
 	burstLines  = 250 // that each sender sends at once; all are read before the next burst
 	steadyRate  = 200 // lines a second
@@ -33,28 +34,43 @@ const (
 )
 
 // TestChatBurst: lines delivered for a second of processor time when many come
-// at once, beside a loop with a queue for each connection.
+// at once, beside a loop with a queue for each connection. What a processor does
+// in a second varies by a third from one moment to the next where others use it
+// too, so the two take turns and their medians are compared.
 func TestChatBurst(t *testing.T) {
 	for _, load := range []struct{ readers, bursts int }{{200, 8}, {1000, 3}} {
 		name := fmt.Sprintf("chat burst, %d readers", load.readers)
-		rates := map[string]float64{}
-		for _, server := range []string{"loop", "chatd"} {
-			s := startChat(t, server)
-			c := s.connect(t, load.readers)
-			c.burst(t, 1) // warm: connections, buffers, log
-			before := cpuTime(t, s.pid)
-			begin := time.Now()
-			lines := c.burst(t, load.bursts)
-			rates[server] = float64(lines) / (cpuTime(t, s.pid) - before).Seconds() / 1e6
-			t.Logf("%s %s: %d lines in %s", server, name, lines, time.Since(begin))
-			c.close()
-			s.stop()
+		rates := map[string][]float64{}
+		for range chatTurns {
+			for _, server := range []string{"loop", "chatd"} {
+				rates[server] = append(rates[server], burstRate(t, server, load.readers, load.bursts))
+			}
 		}
-		row(t, name+": loop", rates["loop"], "M lines/CPU-s", "-", true)
-		row(t, name+": chatd", rates["chatd"], "M lines/CPU-s", "-", true)
-		ratio := rates["chatd"] / rates["loop"]
-		row(t, name+": chatd over loop", ratio, "", ">= 1.0", ratio >= 1)
+		t.Logf("%s: loop %.2f, chatd %.2f", name, rates["loop"], rates["chatd"])
+		loop, chatd := median(rates["loop"]), median(rates["chatd"])
+		row(t, name+": loop", loop, "M lines/CPU-s", "-", true)
+		row(t, name+": chatd", chatd, "M lines/CPU-s", "-", true)
+		row(t, name+": chatd over loop", chatd/loop, "", ">= 1.0", chatd >= loop)
 	}
+}
+
+// burstRate starts a server and returns millions of lines delivered for a second
+// of its processor time.
+func burstRate(t *testing.T, server string, readers, bursts int) float64 {
+	t.Helper()
+	s := startChat(t, server)
+	defer s.stop()
+	c := s.connect(t, readers)
+	defer c.close()
+	c.burst(t, 1) // warm: connections, buffers, log
+	before := cpuTime(t, s.pid)
+	lines := c.burst(t, bursts)
+	return float64(lines) / (cpuTime(t, s.pid) - before).Seconds() / 1e6
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 // TestChatSteady: the same at a steady rate, with the delay from sender to
