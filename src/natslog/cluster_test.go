@@ -302,6 +302,20 @@ func TestAMemberWithoutAReplicaServesTheSame(t *testing.T) {
 	}
 }
 
+func TestEveryMemberShowsAtOnceWhatAnotherStored(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	for i := range 120 {
+		persist(t, r.logs[i%3], line(i))
+		for k := range r.logs {
+			tail, err := r.logs[k].Tail(t.Context(), "lobby", 2)
+			if err != nil || len(tail) == 0 || tail[len(tail)-1].Text != fmt.Sprint("line ", i) {
+				t.Fatalf("line %d, stored by member %d: the tail of member %d is %v, %v", i, i%3, k, texts(tail), err)
+			}
+		}
+	}
+}
+
 func TestEventsAreHandedOutOnceByWhoeverRuns(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 3)

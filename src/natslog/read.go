@@ -98,9 +98,34 @@ func stored(msg *nats.Msg) (wire.Message, error) {
 	return decode(msg.Header.Get(nats.JSSubject), msg.Data, seq, at.UTC()), nil
 }
 
-// Tail implements [chat.Log]. A log is read forwards, so it steps back from the
-// end, four times as far each time, until enough lines of the room follow.
+// Tail implements [chat.Log]. In a cluster the end comes from the leader, since a
+// replica may be behind what another member's client has just said.
 func (l *Log) Tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
+	tail, err := l.tail(ctx, room, n)
+	if err != nil || l.opts.Cluster == nil {
+		return tail, err
+	}
+	for {
+		after := uint64(0)
+		if len(tail) > 0 {
+			after = tail[len(tail)-1].Seq
+		}
+		rest, err := l.readFromLeader(ctx, room, after, n)
+		if err != nil {
+			return nil, err
+		}
+		tail = last(append(tail, rest...), n)
+		if len(rest) < n {
+			return tail, nil
+		}
+	}
+}
+
+func last(lines []wire.Message, n int) []wire.Message { return lines[max(0, len(lines)-n):] }
+
+// tail reads a log forwards, so it steps back from the end, four times as far each
+// time, until enough lines of the room follow.
+func (l *Log) tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
 	bounds, err := l.Bounds(ctx)
 	if err != nil || bounds.Last < bounds.First {
 		return nil, err
@@ -123,8 +148,7 @@ func (l *Log) Tail(ctx context.Context, room string, n int) ([]wire.Message, err
 		if err != nil {
 			return nil, err
 		}
-		tail = append(tail, lines...)
-		tail = tail[max(0, len(tail)-n):]
+		tail = last(append(tail, lines...), n)
 		if more == 0 || len(lines) == 0 {
 			return tail, nil
 		}
