@@ -24,9 +24,6 @@ func bundles(out string, rel release, formats []string) error {
 		if err != nil {
 			return errs.E(errs.Failed, "bundle: %w", err)
 		}
-		if b.format == "deb" {
-			files = append(files, filepath.Join(out, indexName))
-		}
 		folder := "chatlab-" + rel.version
 		if err := bundle(filepath.Join(out, folder+"-"+b.system+".tar"), folder, files, rel); err != nil {
 			return errs.E(errs.Failed, "bundle: %w", err)

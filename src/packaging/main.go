@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"chatlab/src/app"
@@ -46,8 +45,7 @@ func run(ctx context.Context, env *app.Env) error {
 	return nil
 }
 
-// build makes packages in an emptied folder, and apt's index of them, and
-// returns their paths.
+// build makes packages in an emptied folder, and returns their paths.
 func build(ctx context.Context, b *builder, list []pkg, formats []string) ([]string, error) {
 	var err error
 	if b.tool, err = nfpm(ctx); err != nil {
@@ -64,11 +62,6 @@ func build(ctx context.Context, b *builder, list []pkg, formats []string) ([]str
 	if err != nil {
 		return nil, err
 	}
-	if slices.Contains(formats, "deb") {
-		if err := writeIndex(ctx, b.out); err != nil {
-			return nil, err
-		}
-	}
 	return built, bundles(b.out, b.release, formats)
 }
 
@@ -78,7 +71,7 @@ func clear(out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return errs.E(errs.Usage, "packages: %w", err)
 	}
-	for _, pattern := range []string{"chatlab-*.deb", "chatlab-*.rpm", "chatlab-*.tar", indexName} {
+	for _, pattern := range []string{"chatlab-*.deb", "chatlab-*.rpm", "chatlab-*.tar"} {
 		old, _ := filepath.Glob(filepath.Join(out, pattern))
 		for _, path := range old {
 			if err := os.Remove(path); err != nil {
