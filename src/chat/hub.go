@@ -30,8 +30,10 @@ func newHub(log Log, stats *Metrics) *hub {
 	return &hub{log: log, stats: stats, rooms: map[string]*room{}, placed: make(chan struct{})}
 }
 
-// Pause between two attempts to follow a log that is away.
-const followAgain = 200 * time.Millisecond
+const (
+	followAgain  = 200 * time.Millisecond // between two attempts to follow a log that is away
+	readyTimeout = 500 * time.Millisecond // for the log of a server that has just started
+)
 
 // follow keeps the rooms filled until ctx ends.
 func (h *hub) follow(ctx context.Context) error {
@@ -60,13 +62,13 @@ func (h *hub) follow(ctx context.Context) error {
 	}
 }
 
-// ready waits until the hub's place in the log is known. Fails with code
-// unavailable.
-func (h *hub) ready(ctx context.Context) error {
+// ready waits a moment until the hub's place in the log is known: what has
+// several addresses shall soon try another. Fails with code unavailable.
+func (h *hub) ready() error {
 	select {
 	case <-h.placed:
 		return nil
-	case <-ctx.Done():
+	case <-time.After(readyTimeout):
 		return errs.E(errs.Unavailable, "the server waits for its log, try again later")
 	}
 }

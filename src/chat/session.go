@@ -162,11 +162,11 @@ func (c *session) begin() error {
 	if c.plain {
 		c.member.mode = modePlain
 	}
-	ctx, cancel := c.patience()
-	defer cancel()
-	if err := c.server.hub.ready(ctx); err != nil {
+	if err := c.server.hub.ready(); err != nil {
 		return err
 	}
+	ctx, cancel := c.patience()
+	defer cancel()
 	if hello.Resume != nil {
 		return c.resume(ctx, hello.Room, *hello.Resume)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatlab/src/chat"
+	"chatlab/src/errs"
 	"chatlab/src/wire"
 )
 
@@ -342,5 +343,25 @@ func TestRestartedServerContinuesTheNumbers(t *testing.T) {
 	p.say("2", "two")
 	if m := p.message(); w.Seq != 1 || m.Seq != 2 {
 		t.Errorf("welcome %+v, message %+v", w, m)
+	}
+}
+
+// lost is a log that does not answer.
+type lost struct{ chat.Log }
+
+func (lost) Bounds(context.Context) (chat.Bounds, error) {
+	return chat.Bounds{}, errs.E(errs.Unavailable, "the log is away")
+}
+
+func TestAServerThatDoesNotKnowItsLogSaysSoAtOnce(t *testing.T) {
+	s := newServer(t, func(o *chat.Options) { o.Log = lost{o.Log} })
+	p := s.dial(t)
+	begin := time.Now()
+	p.send(tokenOf(t, "kim"))
+	if got := p.line(); !strings.Contains(got, "unavailable") {
+		t.Errorf("it says %q", got)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("after %s: another server could have been tried", took)
 	}
 }
