@@ -108,7 +108,7 @@ func TestClientsThatWaitAreCounted(t *testing.T) {
 	if n := c.waiting(); n != 1 {
 		t.Errorf("%d clients wait, it is one", n)
 	}
-	if got := c.chats[2].gap.most(now); got != time.Minute {
+	if got, from := c.chats[2].gap.most(now); got != time.Minute || !from.Equal(now.Add(-time.Minute)) {
 		t.Errorf("longest gap %s", got)
 	}
 }

@@ -20,8 +20,10 @@ const (
 // Gaps is how long the client that waited longest was without a service, from
 // what it asked first to the first thing that was done for it.
 type Gaps struct {
-	Chat   time.Duration `json:"chat_ns"`
-	SignIn time.Duration `json:"sign_in_ns"`
+	Chat       time.Duration `json:"chat_ns"`
+	ChatFrom   time.Time     `json:"chat_from,omitzero"` // when it asked, to be found in the daemons' logs
+	SignIn     time.Duration `json:"sign_in_ns"`
+	SignInFrom time.Time     `json:"sign_in_from,omitzero"`
 }
 
 // gap measures one client's.
@@ -29,6 +31,7 @@ type gap struct {
 	mu      sync.Mutex
 	since   time.Time // of the first thing asked that nothing was done for since
 	longest time.Duration
+	from    time.Time // when the longest began
 }
 
 func (g *gap) asked(at time.Time) {
@@ -43,17 +46,21 @@ func (g *gap) served(at time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.since.IsZero() {
-		g.longest = max(g.longest, at.Sub(g.since))
+		if took := at.Sub(g.since); took > g.longest {
+			g.longest, g.from = took, g.since
+		}
 		g.since = time.Time{}
 	}
 }
 
-// most is the longest gap, with the one that has not ended.
-func (g *gap) most(now time.Time) time.Duration {
-	open := g.open(now)
+// most is the longest gap and when it began, with the one that has not ended.
+func (g *gap) most(now time.Time) (time.Duration, time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return max(g.longest, open)
+	if open := now.Sub(g.since); !g.since.IsZero() && open > g.longest {
+		return open, g.since
+	}
+	return g.longest, g.from
 }
 
 // open is the length of the gap that has not ended, 0 when there is none.
@@ -86,21 +93,28 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 	now := time.Now()
 	var g Gaps
 	for _, m := range c.chats {
-		g.Chat = max(g.Chat, m.gap.most(now))
+		if took, from := m.gap.most(now); took > g.Chat {
+			g.Chat, g.ChatFrom = took, from
+		}
 	}
 	for i := range c.signers {
-		g.SignIn = max(g.SignIn, c.signers[i].most(now))
+		if took, from := c.signers[i].most(now); took > g.SignIn {
+			g.SignIn, g.SignInFrom = took, from
+		}
 	}
 	var broken []string
 	for _, is := range []struct {
 		service, what string
-		was, limit    time.Duration
+		was           time.Duration
+		from          time.Time
+		limit         time.Duration
 	}{
-		{inventory.Chatd, "the chat", g.Chat, chatGap},
-		{inventory.Authd, "sign-ins", g.SignIn, signInGap},
+		{inventory.Chatd, "the chat", g.Chat, g.ChatFrom, chatGap},
+		{inventory.Authd, "sign-ins", g.SignIn, g.SignInFrom, signInGap},
 	} {
 		if len(l.Inventory.Members(is.service)) > 1 && is.was > is.limit {
-			broken = append(broken, fmt.Sprintf("a client was without %s for %s, the limit of a lab with several is %s", is.what, round(is.was), is.limit))
+			broken = append(broken, fmt.Sprintf("a client was without %s for %s from %s on, the limit of a lab with several is %s",
+				is.what, round(is.was), is.from.Format("15:04:05.000"), is.limit))
 		}
 	}
 	return g, broken
