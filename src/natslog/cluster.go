@@ -39,8 +39,8 @@ const (
 
 	routePing     = time.Second // and a route that misses routePingsOut of them is cut
 	routePingsOut = 3
-	routeReports  = 300 // attempts, about one a second, of which one is logged
-	tlsTimeout    = 5.0 // seconds
+	routeReports  = 300             // attempts, about one a second, of which one is logged
+	tlsTimeout    = 5.0             // seconds
 	declareTry    = 2 * time.Second // what was asked while nobody led is never answered
 	declareAgain  = 200 * time.Millisecond
 	handOverLimit = time.Second // for another member to lead
