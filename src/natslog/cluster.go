@@ -39,10 +39,9 @@ const (
 
 	routePing     = time.Second // and a route that misses routePingsOut of them is cut
 	routePingsOut = 3
-	routeReports  = 300             // attempts, about one a second, of which one is logged
-	tlsTimeout    = 5.0             // seconds
-	declareTry    = 2 * time.Second // what was asked while nobody led is never answered
-	declareAgain  = 200 * time.Millisecond
+	routeReports  = 300 // attempts, about one a second, of which one is logged
+	tlsTimeout    = 5.0 // seconds
+	declareAgain  = 500 * time.Millisecond
 	handOverLimit = time.Second // for another member to lead
 	handOverEvery = 5 * time.Millisecond
 )
@@ -130,7 +129,7 @@ func (l *Log) declareInTime() {
 }
 
 func (l *Log) declareOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, declareTry)
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	return l.declare(ctx)
 }
