@@ -7,8 +7,10 @@ import (
 	"chatlab/src/wire"
 )
 
-// recentBytes is about how much text a window holds at least.
-const recentBytes = 1 << 20
+const (
+	recentBytes = 1 << 20 // about what a window holds at least, and half of what at most
+	lineBytes   = 256     // of a line, beside its text
+)
 
 // recent is a window onto the last lines that Follow gave. The emitter of a log
 // of its own takes its lines here: a consumer for it alone costs more than
@@ -16,7 +18,7 @@ const recentBytes = 1 << 20
 type recent struct {
 	mu    sync.Mutex
 	lines []wire.Message // of consecutive numbers; only ever appended to
-	size  int            // bytes of their texts
+	size  int            // bytes
 	grown chan struct{}  // closed when lines come; nil if nobody waits
 }
 
@@ -30,7 +32,7 @@ func (r *recent) add(batch []wire.Message) {
 	}
 	r.lines = append(r.lines, batch...)
 	for _, m := range batch {
-		r.size += len(m.Text)
+		r.size += lineBytes + len(m.Text)
 	}
 	if r.size > 2*recentBytes {
 		r.forget()
@@ -45,7 +47,7 @@ func (r *recent) add(batch []wire.Message) {
 func (r *recent) forget() {
 	drop := 0
 	for ; r.size > recentBytes; drop++ {
-		r.size -= len(r.lines[drop].Text)
+		r.size -= lineBytes + len(r.lines[drop].Text)
 	}
 	r.lines = slices.Clone(r.lines[drop:])
 }

@@ -62,7 +62,7 @@ func TestRecentBeginsAnewAfterAGap(t *testing.T) {
 
 func TestRecentForgetsAndLeavesWhatItGave(t *testing.T) {
 	var r recent
-	text := strings.Repeat("x", recentBytes/8)
+	text := strings.Repeat("x", recentBytes/8-lineBytes)
 	r.add(run(1, 16, text))
 	given, _, grown := r.after(0, 16)
 	r.add(run(17, 17, text))
@@ -79,5 +79,15 @@ func TestRecentForgetsAndLeavesWhatItGave(t *testing.T) {
 	}
 	if lines, known, _ := r.after(9, 16); !known || len(lines) != 8 {
 		t.Errorf("of the last 8 lines %d are there, %v", len(lines), known)
+	}
+}
+
+func TestRecentIsBoundedForShortLinesToo(t *testing.T) {
+	var r recent
+	for seq := uint64(1); seq < 100_000; seq += 100 {
+		r.add(run(seq, seq+99, "x"))
+	}
+	if n := len(r.lines); n > 2*recentBytes/lineBytes {
+		t.Errorf("it holds %d lines", n)
 	}
 }
