@@ -15,23 +15,13 @@ description:
     before it restarted the unit.
 options:
   files:
-    description: >-
-      Each has C(path), C(content), C(mode), and may have C(owner) and C(group) (root) and C(live), which
-      says that the unit follows the file without a restart. Parent folders that lack are made, 0755.
+    description: As M(lab_files) takes them.
     type: list
     elements: dict
   secrets:
-    description: As C(files); their C(content) is shown in no output and no log.
+    description: As M(lab_files) takes them.
     type: list
     elements: dict
-    suboptions:
-      path: {type: path, required: true, description: Of the file.}
-      content: {type: str, required: true, description: Of the file.}
-      mode: {type: str, required: true, description: Octal digits.}
-      owner: {type: str, description: A user's name.}
-      group: {type: str, description: A group's name.}
-      live: {type: bool, description: Whether the unit follows the file.}
-      src: {type: str, description: Not looked at.}
   unit:
     description: The systemd unit that reads the files. It is told of a change of its own files below /etc/systemd.
     type: str
