@@ -32,6 +32,9 @@ func Reset(ctx context.Context, members ...*Log) error {
 	}
 	for _, l := range members {
 		l.followed.Store(0)
+		l.recent.mu.Lock()
+		l.recent.lines, l.recent.size = nil, 0
+		l.recent.mu.Unlock()
 	}
 	return members[0].create(ctx)
 }

@@ -96,6 +96,7 @@ func (f *follower) give(batch []wire.Message) error {
 	}
 	f.last = batch[len(batch)-1].Seq
 	f.log.followed.Store(f.last)
+	f.log.recent.add(batch)
 	return f.fn(batch)
 }
 

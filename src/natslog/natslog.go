@@ -88,7 +88,7 @@ type Log struct {
 	stream    jetstream.Stream
 	events    jetstream.Consumer // of a cluster
 	position  *position          // of the events of a log of its own
-	recent    recent             // lines of a log of its own, for its events
+	recent    recent             // lines that Follow gave
 	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
 	followed  atomic.Uint64      // last line that Follow gave
 	emits     atomic.Bool        // Emit runs

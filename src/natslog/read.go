@@ -36,7 +36,7 @@ func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wir
 	if len(lines) > 0 {
 		after = lines[len(lines)-1].Seq
 	}
-	rest, err := l.readFromLeader(ctx, room, after, n-len(lines))
+	rest, err := l.rest(ctx, room, after, n-len(lines))
 	return append(lines, rest...), err
 }
 
@@ -110,7 +110,7 @@ func (l *Log) Tail(ctx context.Context, room string, n int) ([]wire.Message, err
 		if len(tail) > 0 {
 			after = tail[len(tail)-1].Seq
 		}
-		rest, err := l.readFromLeader(ctx, room, after, n)
+		rest, err := l.rest(ctx, room, after, n)
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ const (
 
 // recent is a window onto the last lines that Follow gave. The emitter of a log
 // of its own takes its lines here: a consumer for it alone costs more than
-// storing them did.
+// storing them did. Readers of a cluster's log find here what a replica lacks.
 type recent struct {
 	mu    sync.Mutex
 	lines []wire.Message // of consecutive numbers; only ever appended to
