@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"chatlab/src/lab/inventory"
 )
@@ -75,6 +77,35 @@ func TestTheServerIsWaitedForUntilNothingLacks(t *testing.T) {
 		lacking := answered(t, tt.change).lacking(hosts)
 		if got := len(lacking); (lacking == nil) != (tt.items < 0) || (lacking != nil && got != tt.items) {
 			t.Errorf("%s: %+v", name, lacking)
+		}
+	}
+}
+
+func TestAnItemIsNotHurriedAtEveryLook(t *testing.T) {
+	told, begun := hurried{}, time.Unix(0, 0)
+	due := func(after time.Duration, ids ...string) string {
+		var items []seenItem
+		for _, id := range ids {
+			items = append(items, seenItem{ID: id})
+		}
+		var out []string
+		for _, i := range told.due(items, begun.Add(after), 10*time.Second) {
+			out = append(out, i.ID)
+		}
+		return strings.Join(out, " ")
+	}
+	for _, look := range []struct {
+		after time.Duration
+		items []string
+		want  string
+	}{
+		{0, []string{"1", "2"}, "1 2"},
+		{2 * time.Second, []string{"1", "2", "3"}, "3"},
+		{10 * time.Second, []string{"2", "3"}, "2"},
+		{12 * time.Second, []string{"2", "3"}, "3"},
+	} {
+		if got := due(look.after, look.items...); got != look.want {
+			t.Errorf("after %s: %q, want %q", look.after, got, look.want)
 		}
 	}
 }

@@ -12,11 +12,13 @@ import (
 	"chatlab/src/zabbix/api"
 )
 
-// How long a server that was just set up has to know every item, and how often
-// it is asked meanwhile.
+// How long a server that was just set up has to know every item, how often it is
+// asked meanwhile, and after what time it is told again to take a value now: to be
+// told at every look keeps a slow one from taking any.
 const (
 	watchLimit = 3 * time.Minute
 	watchPoll  = 2 * time.Second
+	hurryAgain = 15 * time.Second
 )
 
 // watched is what the server knows of the lab.
@@ -50,8 +52,9 @@ func (j *Journey) watched() (*watched, error) {
 		return nil, err
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
-	tick := time.NewTicker(watchPoll)
+	tick := time.NewTicker(j.allow(watchPoll))
 	defer tick.Stop()
+	told := hurried{}
 	for {
 		w, err := observe(ctx, c)
 		if err != nil {
@@ -61,7 +64,7 @@ func (j *Journey) watched() (*watched, error) {
 		if lacking == nil {
 			return w, nil
 		}
-		if err := hurry(ctx, c, lacking); err != nil {
+		if err := hurry(ctx, c, told.due(lacking, time.Now(), j.allow(hurryAgain))); err != nil {
 			return nil, err
 		}
 		select {
@@ -145,6 +148,22 @@ func madeBy(r zabbix.Rule, key string) bool {
 
 // taskNow is the kind of task that takes an item's value at once.
 const taskNow = 6
+
+// hurried are the times at which items were hurried, by item.
+type hurried map[string]time.Time
+
+// due are those of the items that were not hurried lately; they are now.
+func (h hurried) due(items []seenItem, now time.Time, again time.Duration) []seenItem {
+	var out []seenItem
+	for _, i := range items {
+		if last, ok := h[i.ID]; ok && now.Sub(last) < again {
+			continue
+		}
+		h[i.ID] = now
+		out = append(out, i)
+	}
+	return out
+}
 
 // hurry has the server take values now that it would take in some minutes.
 func hurry(ctx context.Context, c *api.Client, items []seenItem) error {
