@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"chatlab/src/lab/inventory"
 )
@@ -25,22 +27,60 @@ func clusterChecks(j *Journey) []Check {
 // maxReplicas is how many chat servers hold each line at the most.
 const maxReplicas = 3
 
+// clusterPoll is how often chat servers are asked of which one has not heard of
+// the last lines yet: each looks at the others once a second.
+const clusterPoll = 250 * time.Millisecond
+
 func chatCluster(ctx context.Context, e *Env) error {
+	limit, cancel := context.WithTimeout(ctx, e.eventWait)
+	defer cancel()
+	tick := time.NewTicker(clusterPoll)
+	defer tick.Stop()
+	for {
+		facts, err := clusterFacts(ctx, e)
+		if err != nil {
+			return err
+		}
+		lacks := slices.ContainsFunc(facts, func(f clusterFact) bool { return f.is != f.want })
+		if !lacks || limit.Err() != nil {
+			for _, f := range facts {
+				e.Same(f.what, f.want, f.is)
+			}
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+		}
+	}
+}
+
+// clusterFact is something that the chat servers say of themselves.
+type clusterFact struct {
+	what     string
+	want, is float64
+}
+
+func clusterFacts(ctx context.Context, e *Env) ([]clusterFact, error) {
 	members := e.lab.Inventory.Members(inventory.Chatd)
+	all := float64(len(members))
+	var facts []clusterFact
 	leaders := 0.0
 	for _, n := range members {
 		m, err := e.metrics(ctx, e.lab.Inventory.OpsAddress(inventory.Chatd, n))
 		if err != nil {
-			return fmt.Errorf("chatd on %s: %w", n.Name, err)
+			return nil, fmt.Errorf("chatd on %s: %w", n.Name, err)
 		}
-		for name, want := range map[string]int{"members": len(members), "members_expected": len(members),
-			"replicas_current": min(maxReplicas, len(members)), "quorum": 1} {
-			e.Same("chatlab_chatlog_"+name+" on "+n.Name, want, m["chatlab_chatlog_"+name])
+		add := func(name string, want float64) {
+			facts = append(facts, clusterFact{"chatlab_chatlog_" + name + " on " + n.Name, want, m["chatlab_chatlog_"+name]})
 		}
+		add("members", all)
+		add("members_expected", all)
+		add("replicas_current", min(maxReplicas, all))
+		add("quorum", 1)
 		leaders += m["chatlab_chatlog_leader"]
 	}
-	e.Same("servers that lead", 1, leaders)
-	return nil
+	return append(facts, clusterFact{"servers that lead", 1, leaders}), nil
 }
 
 // metrics reads those metrics of a daemon that have no labels.
