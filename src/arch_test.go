@@ -12,7 +12,7 @@ import (
 )
 
 // leaves may be imported by every package, and import only each other.
-var leaves = []string{"app", "errs", "token", "mtls", "event", "wire", "zbx"}
+var leaves = []string{"app", "dial", "errs", "token", "mtls", "event", "wire", "zbx"}
 
 // services hold what the daemons do; adapters one technology each.
 var (

@@ -8,8 +8,8 @@ import ipaddress
 # Groups that the roles know, and how many hosts each may have: users and events
 # are in one store each until the roles can replicate them.
 GROUPS = {
-    "authd": (1, 1), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
-    "mariadb": (0, 1), "mongodb": (1, 1),
+    "authd": (1, None), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
+    "mariadb": (0, None), "mongodb": (1, 1),
     "zabbix_server": (0, 1), "zabbix_agent": (0, None), "grafana": (0, 1),
 }
 
@@ -23,7 +23,7 @@ PORTS = {
 }
 
 # Groups whose members decide together, and the ports that several of them need.
-QUORUMS = {"chatd": ["chatd_routes_port"]}
+QUORUMS = {"chatd": ["chatd_routes_port"], "mariadb": ["galera_port"]}
 
 
 def _address_faults(host, values, taken):
@@ -67,6 +67,9 @@ def _group_faults(groups, hostvars):
             for port in PORTS.get(group, []) + (QUORUMS.get(group, []) if len(hosts) > 1 else []):
                 if port not in hostvars[host]:
                     faults.append("%s is missing, which group %s needs: add it to `all: vars:`" % (port, group))
+    if len(groups.get("authd", [])) > 1 and not groups.get("mariadb"):
+        faults.append("group authd names several hosts, and no host is in group mariadb: auth servers share their users in MariaDB,"
+                      " name its machines, or leave one auth server")
     return faults
 
 

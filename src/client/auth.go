@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chatlab/src/dial"
 	"chatlab/src/errs"
 )
 
@@ -20,13 +21,21 @@ import (
 const (
 	authTimeout     = 15 * time.Second // one address: connect, send, hash, answer
 	authDialTimeout = 3 * time.Second
-	maxAnswer       = 64 << 10 // bytes
+	authSilence     = 10 * time.Second // of a machine until it is taken to be gone
+	maxAnswer       = 64 << 10         // bytes
+)
+
+// The same where there are several servers to go to.
+const (
+	dialOneOfMany  = time.Second
+	silenceOfOneOf = 1500 * time.Millisecond
 )
 
 // Auth is a client of the auth server. It is safe for concurrent use.
 //
 // A call tries the base URLs in order, beginning with the one that answered
-// last: the next one when a server cannot be reached or answers 5xx. Errors are
+// last, or the next after one that did not: the next one when a server cannot be
+// reached or answers 5xx. Errors are
 // [errs.Error]: the code, message and Retry-After of the server's problem
 // document (RFC 9457), and code unavailable where no server answered. Redirects
 // are not followed, and proxies not used: a password goes to authd alone.
@@ -42,10 +51,14 @@ func NewAuth(bases ...string) (*Auth, error) {
 	if len(bases) == 0 {
 		return nil, errs.E(errs.Usage, "no address of the auth server").WithFix("give --auth http://HOST:8081")
 	}
+	dialer := dial.Dialer(authDialTimeout, authSilence)
+	if len(bases) > 1 {
+		dialer = dial.Dialer(dialOneOfMany, silenceOfOneOf)
+	}
 	a := &Auth{http: &http.Client{
 		Timeout: authTimeout,
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: authDialTimeout}).DialContext,
+			DialContext:         dialer.DialContext,
 			TLSHandshakeTimeout: authDialTimeout,
 			MaxIdleConnsPerHost: 64, // a load generator signs in many at once
 			IdleConnTimeout:     30 * time.Second,
@@ -127,12 +140,13 @@ func (a *Auth) do(ctx context.Context, c call, answer any) error {
 	for i := range a.bases {
 		at := (first + i) % len(a.bases)
 		var again bool
-		if again, err = a.try(ctx, a.bases[at], c, answer); !again {
-			a.last.Store(int32(at))
-			return err
+		again, err = a.try(ctx, a.bases[at], c, answer)
+		if errs.Is(err, errs.Unavailable) {
+			at = (at + 1) % len(a.bases) // the next call begins with another
 		}
-		if ctx.Err() != nil {
-			break
+		a.last.Store(int32(at))
+		if !again || ctx.Err() != nil {
+			return err
 		}
 	}
 	return err

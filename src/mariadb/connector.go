@@ -5,10 +5,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"chatlab/src/dial"
 	"chatlab/src/errs"
 )
 
@@ -16,18 +18,33 @@ import (
 // one dead server does not use up the time of a call.
 const dialTimeout = 2 * time.Second
 
+// dialOneOf and silence are how long a machine may be silent, when a connection is
+// made and later, where there are several servers.
+const (
+	dialOneOf = time.Second
+	silence   = 1500 * time.Millisecond
+)
+
+// distrust is how long an address that failed is tried after all others.
+const distrust = 5 * time.Second
+
 // mode makes the server refuse what it would otherwise cut or mend.
 const mode = `'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`
 
 // accessDenied is ER_ACCESS_DENIED_ERROR.
 const accessDenied = 1045
 
-// connector connects to the first address that takes it. Each new connection
-// begins with the first again, and reads the passwords again: they are rotated
-// by rewriting the file, without a restart.
+// connector connects to the first address that takes it and is ready. Each new
+// connection begins with the first again, unless that failed a moment ago, and
+// reads the passwords again: they are rotated by rewriting the file, without a
+// restart.
 type connector struct {
 	each         []*mysql.Config // one for each address, without password
 	passwordFile string
+
+	mu     sync.Mutex
+	failed map[string]time.Time // when an address failed last
+	latest string               // the address that took the latest connection
 }
 
 // newConnector makes connections on which no read or write takes longer than
@@ -42,9 +59,12 @@ func newConnector(cfg Config, limit time.Duration) (*connector, error) {
 	if _, err := passwords(cfg.PasswordFile); err != nil {
 		return nil, err
 	}
-	c := &connector{passwordFile: cfg.PasswordFile}
+	c := &connector{passwordFile: cfg.PasswordFile, failed: map[string]time.Time{}}
 	for _, addr := range cfg.Addresses {
 		one := driverConfig(cfg, addr, limit)
+		if len(cfg.Addresses) > 1 {
+			one.DialFunc = dial.Dialer(dialOneOf, silence).DialContext
+		}
 		if _, err := mysql.NewConnector(one.Clone()); err != nil {
 			return nil, errs.E(errs.Usage, "database address %q: %w", addr, err)
 		}
@@ -78,8 +98,8 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	var all []error
-	for _, one := range c.each {
-		conn, err := connect(ctx, one, secrets)
+	for _, one := range c.order(time.Now()) {
+		conn, err := c.connectReady(ctx, one, secrets)
 		if err == nil {
 			return conn, nil
 		}
@@ -89,6 +109,50 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 	}
 	return nil, errors.Join(all...)
+}
+
+// several tells whether there is another server to go to.
+func (c *connector) several() bool { return len(c.each) > 1 }
+
+// order is that of the addresses, those that failed lately at the end.
+func (c *connector) order(now time.Time) []*mysql.Config {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var well, ill []*mysql.Config
+	for _, one := range c.each {
+		if at, ok := c.failed[one.Addr]; ok && now.Sub(at) < distrust {
+			ill = append(ill, one)
+		} else {
+			well = append(well, one)
+		}
+	}
+	return append(well, ill...)
+}
+
+// blame distrusts the address of the latest connection.
+func (c *connector) blame(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed[c.latest] = now
+}
+
+// connectReady connects to one address, and notes how that went.
+func (c *connector) connectReady(ctx context.Context, one *mysql.Config, secrets []string) (driver.Conn, error) {
+	conn, err := connect(ctx, one, secrets)
+	if err == nil && c.several() {
+		if err = ready(ctx, conn); err != nil {
+			_ = conn.Close()
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.failed[one.Addr] = time.Now()
+		return nil, err
+	}
+	delete(c.failed, one.Addr)
+	c.latest = one.Addr
+	return conn, nil
 }
 
 // connect tries the passwords in order until the server takes one, or fails

@@ -35,9 +35,12 @@ type Config struct {
 	PasswordFile string // passwords, one a line, tried in order; followed live; "": none
 }
 
-// Store is an auth.Store in a MariaDB server.
+// Store is an auth.Store in a MariaDB server, or in one of several that are a
+// Galera cluster.
 type Store struct {
-	db *sql.DB
+	db    *sql.DB
+	conn  *connector
+	close func() // ends what looks after the servers
 }
 
 var _ auth.Store = (*Store)(nil)
@@ -53,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(lifetime)
-	s := &Store{db: db}
+	s := &Store{db: db, conn: conn}
 	if err := s.Ping(ctx); err != nil {
 		_ = db.Close()
 		return nil, err
@@ -62,6 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		_ = db.Close()
 		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
 	}
+	s.lookAfter()
 	return s, nil
 }
 
@@ -80,27 +84,57 @@ func passwords(file string) ([]string, error) {
 
 // Create adds a user; see auth.Store.
 func (s *Store) Create(ctx context.Context, u auth.User) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO users (id, passwd, email, created_at) VALUES (?, ?, ?, ?)`,
-		u.ID, u.Hash, u.Email, u.CreatedAt.UTC())
-	var fault *mysql.MySQLError
-	if errors.As(err, &fault) && fault.Number == duplicate {
+	err := s.call(ctx, func(ctx context.Context, lost bool) error {
+		_, err := s.db.ExecContext(ctx, `INSERT INTO users (id, passwd, email, created_at) VALUES (?, ?, ?, ?)`,
+			u.ID, u.Hash, u.Email, u.CreatedAt.UTC())
+		if isDuplicate(err) && lost && s.holds(ctx, u) {
+			return nil // a server that was lost had done it
+		}
+		return err
+	})
+	if isDuplicate(err) {
 		return errs.Wrap(err, errs.IDTaken, "the id is taken")
 	}
 	return away(err)
 }
 
-// Get returns a user; see auth.Store.
+func isDuplicate(err error) bool {
+	var fault *mysql.MySQLError
+	return errors.As(err, &fault) && fault.Number == duplicate
+}
+
+// holds tells whether the user is there with this very hash, whose salt is no
+// other's.
+func (s *Store) holds(ctx context.Context, u auth.User) bool {
+	got, err := s.read(ctx, selectUser, u.ID)
+	return err == nil && got.Hash == u.Hash
+}
+
+const selectUser = `SELECT id, passwd, email, created_at FROM users WHERE id = ?`
+
+// selectUserOfAll waits until the server has what any server of the cluster had
+// committed before.
+const selectUserOfAll = `SET STATEMENT wsrep_sync_wait = 1 FOR ` + selectUser
+
+func (s *Store) read(ctx context.Context, question, id string) (u auth.User, err error) {
+	err = s.db.QueryRowContext(ctx, question, id).Scan(&u.ID, &u.Hash, &u.Email, &u.CreatedAt)
+	return u, err
+}
+
+// Get returns a user; see auth.Store. One who is not there may have signed up by
+// another server a moment ago.
 func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
 	if auth.CheckID(id) != nil { // the server would compare it in another character set
 		return auth.User{}, notFound()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	var u auth.User
-	err := s.db.QueryRowContext(ctx, `SELECT id, passwd, email, created_at FROM users WHERE id = ?`, id).
-		Scan(&u.ID, &u.Hash, &u.Email, &u.CreatedAt)
+	err := s.call(ctx, func(ctx context.Context, _ bool) (err error) {
+		u, err = s.read(ctx, selectUser, id)
+		if errors.Is(err, sql.ErrNoRows) && s.conn.several() {
+			u, err = s.read(ctx, selectUserOfAll, id)
+		}
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.User{}, notFound()
 	}
@@ -112,9 +146,11 @@ func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 	if auth.CheckID(id) != nil {
 		return notFound()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	res, err := s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id)
+	var res sql.Result
+	err := s.call(ctx, func(ctx context.Context, _ bool) (err error) {
+		res, err = s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id)
+		return err
+	})
 	if err != nil {
 		return away(err)
 	}
@@ -124,15 +160,23 @@ func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 	return nil
 }
 
-// Ping asks the server for the table; see auth.Store.
+// Ping asks the server for a sign of life; see auth.Store. One of several has to
+// answer a question: it takes connections when it has lost the others, too.
 func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return away(s.db.PingContext(ctx))
+	return away(s.call(ctx, func(ctx context.Context, _ bool) error {
+		if !s.conn.several() {
+			return s.db.PingContext(ctx)
+		}
+		var one int
+		return s.db.QueryRowContext(ctx, `SELECT 1`).Scan(&one)
+	}))
 }
 
 // Close closes the connections.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.close()
+	return s.db.Close()
+}
 
 func notFound() error { return errs.E(errs.NotFound, "there is no user with this id") }
 

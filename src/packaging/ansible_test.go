@@ -32,7 +32,7 @@ func playbook(t *testing.T, args ...string) (string, error) {
 // pins, firewall and configuration. CentOS 7 cannot be run here, so a change
 // has to be seen and meant.
 func TestRenderedFilesAreTheGoldenOnes(t *testing.T) {
-	for _, of := range [][2]string{{"el7", ""}, {"el9", ""}, {"debian12", ""}, {"debian12", "-ha"}} {
+	for _, of := range [][2]string{{"el7", ""}, {"el9", ""}, {"debian12", ""}, {"debian12", "-ha"}, {"el7", "-ha"}, {"el9", "-ha"}} {
 		profile, topology := of[0], of[1]
 		t.Run(profile+topology, func(t *testing.T) {
 			dir := t.TempDir()
@@ -101,10 +101,14 @@ func TestBadInventoriesAreRefusedAtOnce(t *testing.T) {
 		"no address":         {"192.0.2.14", "auth.example", "host auth: public_address auth.example is no IP address: mend it"},
 		"host in no group":   {"    log: {public", "    idle: {public_address: 192.0.2.9, private_address: 198.51.100.9}\n    log: {public", "host idle is in no group: name it below"},
 		"group without host": {"    chatd: {hosts: {chat: {}}}\n", "", "group chatd has no host: name the machine"},
-		"two user databases": {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}}}", "group mariadb names auth and log: these roles run one"},
-		"two chat servers":   {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}}}", "group chatd names two hosts, chat and log: when one is away"},
-		"chat routes":        {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}, auth: {}}}", "chatd_routes_port is missing, which group chatd needs"},
-		"no port":            {"    logd_port: 8083\n", "", "logd_port is missing, which group logd needs: add it to"},
+		"two user databases": {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}}}", "group mariadb names two hosts, auth and log: when one is away"},
+		"database cluster":   {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}, chat: {}}}", "galera_port is missing, which group mariadb needs"},
+		"users apart": {"authd: {hosts: {auth: {}}}\n    chatd: {hosts: {chat: {}}}\n    logd: {hosts: {log: {}}}\n    healthd: {hosts: {log: {}, chat: {}, auth: {}}}\n    mariadb: {hosts: {auth: {}}}\n",
+			"authd: {hosts: {auth: {}, chat: {}}}\n    chatd: {hosts: {chat: {}}}\n    logd: {hosts: {log: {}}}\n    healthd: {hosts: {log: {}, chat: {}, auth: {}}}\n", "group authd names several hosts, and no host is in group mariadb"},
+		"two log databases": {"mongodb: {hosts: {log: {}}}", "mongodb: {hosts: {log: {}, chat: {}}}", "group mongodb names log and chat: these roles run one"},
+		"two chat servers":  {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}}}", "group chatd names two hosts, chat and log: when one is away"},
+		"chat routes":       {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}, auth: {}}}", "chatd_routes_port is missing, which group chatd needs"},
+		"no port":           {"    logd_port: 8083\n", "", "logd_port is missing, which group logd needs: add it to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -153,8 +153,10 @@ func (e *Env) listed(n inventory.Node) []string {
 			out = append(out, "tcp "+inv.OpsAddress(o.name, n))
 		}
 	}
-	if slices.Contains(inv.RoutesAddresses(), inv.RoutesAddress(n)) {
-		out = append(out, "tcp "+inv.RoutesAddress(n))
+	for _, service := range []string{inventory.Chatd, inventory.MariaDB} {
+		if at := inv.PeerAddress(service, n); slices.Contains(inv.PeerAddresses(service), at) {
+			out = append(out, "tcp "+at)
+		}
 	}
 	return append(out, "tcp "+n.Private.String()+":10050")
 }

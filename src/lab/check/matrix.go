@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
 )
 
 // reachTimeout is how long a listener that must answer may take from another
@@ -104,9 +105,9 @@ func (e *Env) privateListeners() []endpoint {
 }
 
 // privatePorts are their ports, each once, and those that other parts of a lab
-// use: routes between chat servers, Zabbix agents and server.
+// use: routes between chat servers and between databases, Zabbix agents and server.
 func (e *Env) privatePorts() []string {
-	addresses := e.lab.Inventory.RoutesAddresses()
+	addresses := slices.Concat(e.lab.Inventory.PeerAddresses(inventory.Chatd), e.lab.Inventory.PeerAddresses(inventory.MariaDB))
 	for _, at := range e.privateListeners() {
 		addresses = append(addresses, at.addr)
 	}

@@ -53,8 +53,8 @@ func (p *parser) quorum() {
 func (p *parser) ports() {
 	taken := map[string]string{}
 	needs := func(service string) []string {
-		if service == Chatd && len(p.inv.members[Chatd]) > 1 {
-			return append(neededPorts(service), "chatd_routes")
+		if name, ok := peerPorts[service]; ok && len(p.inv.members[service]) > 1 {
+			return append(neededPorts(service), name)
 		}
 		return neededPorts(service)
 	}

@@ -138,22 +138,29 @@ func (inv *Inventory) OpsAddress(service string, n Node) string {
 	return join(n.Private, inv.ports[service+"_ops"])
 }
 
-// RoutesAddresses returns host:port where each chatd listens for the others, in
-// the order of Addresses; none where there is one chatd.
-func (inv *Inventory) RoutesAddresses() []string {
-	members := inv.Members(Chatd)
-	if len(members) < 2 {
+// peerPorts are the variables, without _port, of the ports by which the members of
+// a service that is one find each other.
+var peerPorts = map[string]string{Chatd: "chatd_routes", MariaDB: "galera"}
+
+// PeerAddresses returns host:port where each member of a service listens for the
+// others, in the order of Addresses; none where there is one member, or where
+// the members of the service need not know each other.
+func (inv *Inventory) PeerAddresses(service string) []string {
+	members := inv.Members(service)
+	if len(members) < 2 || peerPorts[service] == "" {
 		return nil
 	}
 	var out []string
 	for _, n := range members {
-		out = append(out, inv.RoutesAddress(n))
+		out = append(out, inv.PeerAddress(service, n))
 	}
 	return out
 }
 
-// RoutesAddress returns host:port where the chatd of a node listens for others.
-func (inv *Inventory) RoutesAddress(n Node) string { return join(n.Private, inv.ports["chatd_routes"]) }
+// PeerAddress returns host:port where the member on a node listens for others.
+func (inv *Inventory) PeerAddress(service string, n Node) string {
+	return join(n.Private, inv.ports[peerPorts[service]])
+}
 
 // OpsAddresses returns host:port of the ops listener of each member of a
 // service, in the order of Addresses.

@@ -88,13 +88,13 @@ func TestSeveralMembersAndIPv6(t *testing.T) {
 }
 
 func TestSeveralChatServersHaveRoutes(t *testing.T) {
-	if inv := parse(t, good); len(inv.RoutesAddresses()) != 0 {
-		t.Errorf("one chatd has routes to %v", inv.RoutesAddresses())
+	if inv := parse(t, good); len(inv.PeerAddresses(inventory.Chatd)) != 0 {
+		t.Errorf("one chatd has routes to %v", inv.PeerAddresses(inventory.Chatd))
 	}
 	inv := parse(t, strings.NewReplacer("chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, auth: {}, log: {}}}",
 		"    auth_port: 81\n", "    auth_port: 81\n    chatd_routes_port: 99\n").Replace(good))
 	want := []string{"10.0.2.1:99", "10.0.2.2:99", "10.0.2.3:99"}
-	if got := inv.RoutesAddresses(); !slices.Equal(got, want) {
+	if got := inv.PeerAddresses(inventory.Chatd); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

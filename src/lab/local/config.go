@@ -76,9 +76,9 @@ func (t *Target) chatd(n inventory.Node) tree {
 		"token":    tree{"key_file": t.secret("jwt.key")},
 		"logger":   t.loggerCommand(inventory.Chatd, n),
 	}
-	if peers := t.inv.RoutesAddresses(); len(peers) > 0 {
+	if peers := t.inv.PeerAddresses(inventory.Chatd); len(peers) > 0 {
 		cluster := t.tls(n.Name + "-chatd")
-		cluster["listen"], cluster["peers"] = t.inv.RoutesAddress(n), peers
+		cluster["listen"], cluster["peers"] = t.inv.PeerAddress(inventory.Chatd, n), peers
 		more["cluster"] = cluster
 	}
 	return t.daemonTree(inventory.Chatd, n, more)

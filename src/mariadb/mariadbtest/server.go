@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -31,6 +32,8 @@ type Server struct {
 
 	daemon string
 	dir    string
+	user   string        // who it runs as, when root starts it
+	extra  []string      // arguments of the server
 	log    *bytes.Buffer // read after the process has ended
 	exited chan struct{}
 	pid    int
@@ -41,24 +44,32 @@ type Server struct {
 // MariaDB on the machine the test fails, or is skipped under -short.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	s := install(t, "root")
+	s.Restart(t)
+	return s
+}
+
+// install makes a server that is not started yet.
+func install(t testing.TB, as string) *Server {
+	t.Helper()
 	daemon := find(t, "mariadbd")
-	install := find(t, "mariadb-install-db")
+	installer := find(t, "mariadb-install-db")
 	// Not t.TempDir: a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "mdb")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &Server{Socket: filepath.Join(dir, "s"), daemon: daemon, dir: dir}
+	s := &Server{Socket: filepath.Join(dir, "s"), daemon: daemon, dir: dir, user: as}
 	if err := os.Mkdir(s.tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	s.own(t)
 	args := append(s.args(), "--auth-root-authentication-method=normal", "--skip-test-db")
-	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(installer, args...).CombinedOutput(); err != nil {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
 	}
 	t.Cleanup(func() { s.Stop(t) })
-	s.Restart(t)
 	return s
 }
 
@@ -84,7 +95,7 @@ func (s *Server) tmp() string { return filepath.Join(s.dir, "tmp") }
 func (s *Server) args() []string {
 	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--tmpdir=" + s.tmp()}
 	if os.Geteuid() == 0 {
-		args = append(args, "--user=root")
+		args = append(args, "--user="+s.user)
 	}
 	return args
 }
@@ -110,9 +121,17 @@ func (s *Server) Stop(t testing.TB) {
 // it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command(s.daemon, append(s.args(), "--socket="+s.Socket, "--skip-networking",
-		"--pid-file="+filepath.Join(s.dir, "pid"), "--skip-log-bin", "--innodb-buffer-pool-size=16M",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M", "--max-connections=50")...)
+	s.launch(t)
+	s.waitReady(t)
+}
+
+// launch starts the server, and does not wait.
+func (s *Server) launch(t testing.TB, args ...string) {
+	t.Helper()
+	all := slices.Concat(s.args(), []string{"--socket=" + s.Socket, "--skip-networking",
+		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-log-bin", "--innodb-buffer-pool-size=16M",
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M", "--max-connections=50"}, s.extra, args)
+	cmd := exec.Command(s.daemon, all...)
 	s.log = new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	// The server dies with the thread that started it, so that thread is kept
@@ -132,7 +151,6 @@ func (s *Server) Restart(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.pid, s.exited = cmd.Process.Pid, exited
-	s.waitReady(t)
 }
 
 func (s *Server) waitReady(t testing.TB) {

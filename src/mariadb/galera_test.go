@@ -1,0 +1,130 @@
+package mariadb_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"chatlab/src/auth"
+	"chatlab/src/auth/authtest"
+	"chatlab/src/errs"
+	"chatlab/src/mariadb"
+	"chatlab/src/mariadb/mariadbtest"
+)
+
+// TestGalera starts one cluster for all that needs a real one; what is done to it
+// comes in order.
+func TestGalera(t *testing.T) {
+	c := mariadbtest.StartCluster(t, 3)
+	t.Run("the store keeps the contract", func(t *testing.T) {
+		authtest.Store(t, func(t *testing.T) authtest.Opener {
+			cfg := c.NewDatabase(t)
+			return func(t *testing.T) auth.Store { return open(t, cfg) }
+		})
+	})
+	t.Run("a user is known to every server at once", func(t *testing.T) { knownAtOnce(t, c) })
+	t.Run("of many that take one id one gets it", func(t *testing.T) { oneGetsIt(t, c) })
+	t.Run("when a server falls silent another is used", func(t *testing.T) { silent(t, c) })
+	t.Run("a server that lost the others is not used", func(t *testing.T) { minority(t, c) })
+}
+
+// by opens the database by the servers in another order.
+func by(t *testing.T, cfg mariadb.Config, first int) *mariadb.Store {
+	t.Helper()
+	cfg.Addresses = append(append([]string{}, cfg.Addresses[first:]...), cfg.Addresses[:first]...)
+	s := open(t, cfg)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func knownAtOnce(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	here, there := by(t, cfg, 0), by(t, cfg, 1)
+	for i := range 100 {
+		u := authtest.User(fmt.Sprint("user", i))
+		if err := here.Create(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := there.Get(t.Context(), u.ID); err != nil {
+			t.Fatalf("user %d: %v", i, err)
+		}
+	}
+}
+
+func oneGetsIt(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	stores := []*mariadb.Store{by(t, cfg, 0), by(t, cfg, 1), by(t, cfg, 2)}
+	for i := range 30 {
+		var all sync.WaitGroup
+		got := make([]error, len(stores))
+		for k, s := range stores {
+			u := authtest.User(fmt.Sprint("user", i))
+			u.Hash = fmt.Sprint("hash of ", k)
+			all.Go(func() { got[k] = s.Create(t.Context(), u) })
+		}
+		all.Wait()
+		won := 0
+		for _, err := range got {
+			if err == nil {
+				won++
+			} else if !errs.Is(err, errs.IDTaken) {
+				t.Fatal(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d got the id", won)
+		}
+	}
+}
+
+// silent is a machine without power: nothing is heard of it, and the others take
+// a moment to go on without it.
+func silent(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	s := by(t, cfg, 0)
+	if err := s.Create(t.Context(), authtest.User("before")); err != nil {
+		t.Fatal(err)
+	}
+	thaw := c[0].Freeze(t)
+	defer func() {
+		thaw()
+		c[0].WaitFor(t, "wsrep_local_state_comment", "Synced")
+		c[0].WaitFor(t, "wsrep_cluster_size", "3")
+	}()
+	begun := time.Now()
+	for _, id := range []string{"after", "later"} {
+		if err := s.Create(t.Context(), authtest.User(id)); err != nil {
+			t.Errorf("%s, %s after the fault: %v", id, time.Since(begun), err)
+		}
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("another server was used after %s", took)
+	}
+	for _, id := range []string{"before", "after", "later"} {
+		if _, err := s.Get(t.Context(), id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+func minority(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	s := by(t, cfg, 0)
+	c[1].Kill(t)
+	c[2].Kill(t)
+	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Create(ctx, authtest.User("kim")); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("a server alone took a user: %v", err)
+	}
+	if err := s.Ping(ctx); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("a server alone is ready: %v", err)
+	}
+	c.Reunite(t, 0, 1)
+	if err := s.Create(t.Context(), authtest.User("kim")); err != nil {
+		t.Errorf("when the second is back: %v", err)
+	}
+}

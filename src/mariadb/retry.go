@@ -1,0 +1,117 @@
+package mariadb
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+const (
+	// attempt bounds one try of a call where there are several servers: of a
+	// machine that lost its power nothing is heard. The rest of the call's time is
+	// for another.
+	attempt = 1500 * time.Millisecond
+	// attempts are made of a call at the most, and againAfter between two.
+	attempts   = 4
+	againAfter = 50 * time.Millisecond
+)
+
+// call runs one statement within the time of a call, and runs it again: on
+// another server when the connection is lost, and after a conflict with what
+// another server did. Lost says that an earlier try may have been carried out.
+func (s *Store) call(ctx context.Context, statement func(ctx context.Context, lost bool) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	lost := false
+	for n := 1; ; n++ {
+		err := s.try(ctx, func(ctx context.Context) error { return statement(ctx, lost) })
+		again := isConflict(err) || s.conn.several() && isLost(err)
+		if !again || n == attempts || ctx.Err() != nil {
+			return err
+		}
+		if isLost(err) {
+			lost = true
+			s.elsewhere()
+		}
+		sleep(ctx, againAfter+rand.N(againAfter)) //nolint:gosec // so that two which are in each other's way are not again
+	}
+}
+
+func (s *Store) try(ctx context.Context, statement func(context.Context) error) error {
+	if !s.conn.several() {
+		return statement(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	return statement(ctx)
+}
+
+// elsewhere makes new connections go to another server, and closes those that
+// nobody uses.
+func (s *Store) elsewhere() {
+	s.conn.blame(time.Now())
+	s.db.SetMaxIdleConns(-1)
+	s.db.SetMaxIdleConns(connections)
+}
+
+// lookEvery is how often the server in use is looked at where there are several.
+const lookEvery = time.Second
+
+// lookAfter finds out in time that the server in use is gone, so that no user's
+// call has to.
+func (s *Store) lookAfter() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.close = sync.OnceFunc(func() { cancel(); <-done })
+	if !s.conn.several() {
+		close(done)
+		return
+	}
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = s.Ping(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+func isConflict(err error) bool {
+	var fault *mysql.MySQLError
+	return errors.As(err, &fault) && fault.Number == conflict
+}
+
+// isLost tells whether a failure is the connection's or the server's, so that
+// another server may do what this one did not.
+func isLost(err error) bool {
+	var fault *mysql.MySQLError
+	if errors.As(err, &fault) {
+		return slices.Contains([]uint16{notPrepared, shuttingDown, killed}, fault.Number)
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
