@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/wire"
@@ -14,7 +15,7 @@ const page = 256
 // after a number. Lines up to where the room takes over come from the log, those
 // after it from the room: none is missing and none comes twice.
 func (c *session) resume(ctx context.Context, room string, after uint64) error {
-	bounds, err := c.server.log.Bounds(ctx)
+	bounds, err := c.boundsWith(ctx, after)
 	if err != nil {
 		return err
 	}
@@ -37,6 +38,31 @@ func (c *session) resume(ctx context.Context, room string, after uint64) error {
 	}
 	c.writer.release()
 	return nil
+}
+
+// behindLimit and behindEvery are how long, and how often, a log that lacks a line
+// which a client has seen is asked for it again: of several servers that were all
+// killed the one that leads first has not all at once.
+const (
+	behindLimit = time.Second
+	behindEvery = 50 * time.Millisecond
+)
+
+// boundsWith returns the log's bounds, once it has a line or will not have it.
+func (c *session) boundsWith(ctx context.Context, seq uint64) (Bounds, error) {
+	tick := time.NewTicker(behindEvery)
+	defer tick.Stop()
+	for late := time.After(behindLimit); ; {
+		b, err := c.server.log.Bounds(ctx)
+		if err != nil || b.Last >= seq {
+			return b, err
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			return b, nil
+		}
+	}
 }
 
 // replay greets, sends the history, and attaches. The session owns the writer.

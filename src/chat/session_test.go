@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,6 +180,38 @@ func TestResumeOfAnotherLogGoesOnFromNow(t *testing.T) {
 	p, _ = s.join(t, "kim", &start)
 	if m := p.message(); m.Seq != 1 {
 		t.Errorf("after resume 0 comes %+v", m)
+	}
+}
+
+// short is a log that for its first two answers lacks its last line, as that of a
+// server which has just begun to lead does.
+type short struct {
+	chat.Log
+	left atomic.Int32
+}
+
+func (s *short) Bounds(ctx context.Context) (chat.Bounds, error) {
+	b, err := s.Log.Bounds(ctx)
+	if s.left.Add(-1) >= 0 {
+		b.Last--
+	}
+	return b, err
+}
+
+func TestAResumeWaitsForALogThatHasNotAllYet(t *testing.T) {
+	s := newServer(t, nil)
+	s.fill("lobby", 3)
+	log := &short{Log: s.log}
+	behind := newServer(t, func(o *chat.Options) { o.Log = log })
+	log.left.Store(2)
+	seen := uint64(3)
+	p, w := behind.join(t, "kim", &seen)
+	if w.Seq != 3 {
+		t.Errorf("welcome has seq %d, want 3", w.Seq)
+	}
+	p.say("", "hi")
+	if m := p.message(); m.Seq != 4 {
+		t.Errorf("line %d comes again", m.Seq)
 	}
 }
 

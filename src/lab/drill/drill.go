@@ -41,10 +41,11 @@ type Drill struct {
 	Name  string
 	About string
 
-	needs  []string // services that the lab must have
-	tunes  bool     // it changes settings: hosts must be lab.Tunable
-	cables bool     // it cuts cables: lab.Networked
-	power  bool     // it cuts the power: lab.Powered
+	needs  []string              // services that the lab must have
+	lacks  func(*lab.Lab) string // may be nil: what else the lab lacks for it
+	tunes  bool                  // it changes settings: hosts must be lab.Tunable
+	cables bool                  // it cuts cables: lab.Networked
+	power  bool                  // it cuts the power: lab.Powered
 	act    func(ctx context.Context, r *run) error
 	alarms func(*lab.Lab) expected // nil: it must raise none
 }
@@ -54,6 +55,11 @@ func (d Drill) Skipped(l *lab.Lab) string {
 	for _, service := range d.needs {
 		if len(l.Inventory.Members(service)) == 0 {
 			return "the lab has no " + service
+		}
+	}
+	if d.lacks != nil {
+		if why := d.lacks(l); why != "" {
+			return why
 		}
 	}
 	host, err := l.Target.Host(l.Inventory.Nodes[0].Name)
@@ -96,6 +102,7 @@ func Catalogue() []Drill {
 		{Name: "partition", About: "each node in turn is cut from the private network", cables: true, act: partition, alarms: silence},
 		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff},
+		{Name: "lost-quorum", About: "the larger part of the machines is killed, then all", power: true, lacks: quorate, act: lostQuorum},
 		{Name: "restart-all", About: "every service is restarted, one after the other", act: restartAll},
 	}
 	return append(drills, Drill{Name: "all", About: "a random mix of faults from the seed", act: mix})

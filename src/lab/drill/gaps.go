@@ -88,6 +88,17 @@ func (c *crew) waiting() (n int) {
 	return n
 }
 
+// signersWaiting counts those who sign up and in and are not served.
+func (c *crew) signersWaiting() (n int) {
+	now := time.Now()
+	for i := range c.signers {
+		if c.signers[i].open(now) > unserved {
+			n++
+		}
+	}
+	return n
+}
+
 // gaps sums the crew's, and tells which are longer than a redundant lab allows.
 func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 	now := time.Now()

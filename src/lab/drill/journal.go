@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"chatlab/src/errs"
@@ -152,15 +153,26 @@ func running(ctx context.Context, l *lab.Lab) bool {
 	return err == nil && slices.ContainsFunc(rows, func(s lab.ServiceStatus) bool { return s.PID > 0 })
 }
 
-// healSteps undoes steps, the last first, and drops each that worked.
+// healSteps undoes steps, the last first, and drops each that worked. Machines
+// that were switched off together are booted together: the services of one may
+// wait for those of another.
 func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error {
-	for i := len(steps) - 1; i >= 0; i-- {
-		if err := steps[i].perform(ctx, l); err != nil {
+	for len(steps) > 0 {
+		first := len(steps) - 1
+		for steps[first].PowerOn && first > 0 && steps[first-1].PowerOn {
+			first--
+		}
+		var together errgroup.Group
+		for _, u := range steps[first:] {
+			together.Go(func() error { return u.perform(ctx, l) })
+		}
+		if err := together.Wait(); err != nil {
 			return err
 		}
-		if err := j.done(1); err != nil {
+		if err := j.done(len(steps) - first); err != nil {
 			return err
 		}
+		steps = steps[:first]
 	}
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
@@ -160,5 +162,51 @@ func TestABrokenJournalIsNamed(t *testing.T) {
 	}
 	if _, err := Heal(t.Context(), &lab.Lab{Target: &recorder{}}, state); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), journalName) {
 		t.Errorf("%v", err)
+	}
+}
+
+// booted is a lab whose machines are up once all of them were switched on.
+type booted struct {
+	lab.Target
+	all *sync.WaitGroup
+}
+
+func (b booted) Host(string) (lab.Host, error) { return bootHost{all: b.all}, nil }
+
+type bootHost struct {
+	lab.Host
+	all *sync.WaitGroup
+}
+
+func (bootHost) PowerOff(context.Context) error { return nil }
+
+func (h bootHost) PowerOn(ctx context.Context) error {
+	h.all.Done()
+	up := make(chan struct{})
+	go func() { h.all.Wait(); close(up) }()
+	select {
+	case <-up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestMachinesBootTogether(t *testing.T) {
+	j, err := openJournal(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	steps := []undo{{Node: "log", PowerOn: true}, {Node: "chat", PowerOn: true}, {Node: "auth", PowerOn: true}}
+	if err := j.add(steps); err != nil {
+		t.Fatal(err)
+	}
+	all := &sync.WaitGroup{}
+	all.Add(len(steps))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := healSteps(ctx, &lab.Lab{Target: booted{all: all}}, j, steps); err != nil || len(j.open) != 0 {
+		t.Errorf("%v, %d steps are left", err, len(j.open))
 	}
 }

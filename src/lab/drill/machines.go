@@ -7,6 +7,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/inventory"
 )
 
 // Limits of the faults of machines.
@@ -102,22 +103,42 @@ func powerOff(asked context.Context, r *run) error {
 		if errors.Is(asked.Err(), context.Canceled) {
 			return asked.Err()
 		}
-		err := r.strike(ctx, fault{name: n.Name + " loses its power", hold: hold, grace: patient,
-			undos: []undo{{Node: n.Name, PowerOn: true}},
-			make: func(ctx context.Context) error {
-				host, err := r.lab.Target.Host(n.Name)
-				if err != nil {
-					return err
-				}
-				machine, ok := host.(lab.Powered)
-				if !ok {
-					return errs.E(errs.Failed, "%s has no switch at hand", n.Name)
-				}
-				return machine.PowerOff(ctx)
-			}})
-		if err != nil {
+		if err := r.strike(ctx, r.dark(n.Name+" loses its power", hold, patient, n)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dark is the fault of machines that lose their power, all at once.
+func (r *run) dark(name string, hold, grace time.Duration, nodes ...inventory.Node) fault {
+	f := fault{name: name, hold: hold, grace: grace}
+	for _, n := range nodes {
+		f.undos = append(f.undos, undo{Node: n.Name, PowerOn: true})
+	}
+	f.make = func(ctx context.Context) error {
+		for _, n := range nodes {
+			machine, err := r.machine(n)
+			if err != nil {
+				return err
+			}
+			if err := machine.PowerOff(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f
+}
+
+func (r *run) machine(n inventory.Node) (lab.Powered, error) {
+	host, err := r.lab.Target.Host(n.Name)
+	if err != nil {
+		return nil, err
+	}
+	machine, ok := host.(lab.Powered)
+	if !ok {
+		return nil, errs.E(errs.Failed, "%s has no switch at hand", n.Name)
+	}
+	return machine, nil
 }
