@@ -5,8 +5,8 @@ __metaclass__ = type
 
 import ipaddress
 
-# Groups that the roles know, and how many hosts each may have: users and events
-# are in one store each until the roles can replicate them.
+# Groups that the roles know, and how many hosts each may have: events are in
+# one store until the role can replicate it.
 GROUPS = {
     "authd": (1, None), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
     "mariadb": (0, None), "mongodb": (1, 1),
