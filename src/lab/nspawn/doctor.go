@@ -24,7 +24,7 @@ var tools = []struct{ program, debian string }{
 const diskNeed = 4096
 
 // Doctor looks at all that could stop `up` on this machine.
-func (t *Target) Doctor(context.Context) []local.Finding {
+func (t *Target) Doctor(ctx context.Context) []local.Finding {
 	out := []local.Finding{root()}
 	missing := []string{}
 	for _, tool := range tools {
@@ -41,6 +41,9 @@ func (t *Target) Doctor(context.Context) []local.Finding {
 				out[i].Fix = "apt-get install --no-install-recommends " + strings.Join(missing, " ")
 			}
 		}
+	}
+	if len(missing) == 0 && out[0].Result == local.OK {
+		out = append(out, rights(ctx)...)
 	}
 	out = append(out, overlay(), room("disk.state", t.machines.state), room("disk.image", cacheDir()))
 	f := local.Finding{Name: "inventory", What: t.cfg.Inventory.Path, Result: local.OK}
