@@ -142,10 +142,8 @@ func (l *Log) HandOver() {
 		return
 	}
 	if l.leads() {
+		l.tellPosition()
 		_ = l.server.JetStreamStepdownStream(account, streamName)
-	}
-	if l.server.JetStreamIsConsumerLeader(account, streamName, consumerName) {
-		_ = l.server.JetStreamStepdownConsumer(account, streamName, consumerName)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()

@@ -3,11 +3,10 @@ package natslog
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
@@ -20,17 +19,14 @@ type Events interface {
 }
 
 const (
-	emitBatch  = 256
-	emitWait   = 5 * time.Second        // of one pull, for the first line
-	emitAgain  = 200 * time.Millisecond // after a failure
-	ackWait    = 3 * time.Second        // then another chatd, or the next one here, gets the line
-	ackExtend  = time.Second            // how often it is told to wait on
-	ackTimeout = 2 * time.Second
+	emitBatch = 256
+	emitAgain = 200 * time.Millisecond // after a failure
+	emitLook  = 250 * time.Millisecond // how often the log itself is asked for lines, whatever Follow gives
 )
 
 // Emit emits the event of every line, in batches of what is there, until ctx
 // ends. While events are not taken, they are tried again and the backlog grows.
-// It also trims the log.
+// In a cluster one member does. It also trims the log.
 func (l *Log) Emit(ctx context.Context, to Events) error {
 	select {
 	case <-l.declared:
@@ -42,12 +38,8 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { l.watch(ctx) })
 	defer watching.Wait()
-	pass := l.emitAlone
-	if l.opts.Cluster != nil {
-		pass = l.emitShared
-	}
 	for ctx.Err() == nil {
-		if err := pass(ctx, to); err != nil && ctx.Err() == nil {
+		if err := l.emitAll(ctx, to); err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
 			wait(ctx, emitAgain)
 		}
@@ -55,82 +47,65 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	return nil
 }
 
-// emitShared is one pull of Emit for a cluster's log, whose lines the consumer
-// hands out to its members. A line is acknowledged once its event is durable.
-func (l *Log) emitShared(ctx context.Context, to Events) error {
-	pull, err := l.events.Fetch(emitBatch, jetstream.FetchMaxWait(emitWait))
-	if err != nil {
-		return err
-	}
-	l.emitAll(ctx, to, pull.Messages())
-	if err := pull.Error(); err != nil && !quiet(err) {
-		return err
-	}
-	return nil
-}
-
-// quiet tells whether an error says no more than that there was nothing.
-func quiet(err error) bool {
-	return errors.Is(err, jetstream.ErrNoMessages) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// emitAll emits what a pull brings, as it comes. When ctx ends, what was not
-// acknowledged comes again later.
-func (l *Log) emitAll(ctx context.Context, to Events, in <-chan jetstream.Msg) {
-	batch := make([]jetstream.Msg, 0, emitBatch)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case msg, open := <-in:
-			if !open {
-				return
-			}
-			batch = append(batch[:0], msg)
-		}
-		for more := true; more; {
-			select {
-			case msg, open := <-in:
-				if more = open; open {
-					batch = append(batch, msg)
-				}
-			default:
-				more = false
+// emitAll takes the lines that Follow gave; those from before, and all while
+// nobody follows, it reads.
+func (l *Log) emitAll(ctx context.Context, to Events) error {
+	look := time.NewTicker(emitLook)
+	defer look.Stop()
+	for late := false; ; {
+		var lines []wire.Message
+		var grown <-chan struct{}
+		if l.emitsNow() {
+			var err error
+			if lines, grown, err = l.unemitted(ctx, late); err != nil {
+				return err
 			}
 		}
-		l.emit(ctx, to, batch)
-	}
-}
-
-// emit emits a batch until it is durable or ctx ends; nobody else shall have it
-// meanwhile.
-func (l *Log) emit(ctx context.Context, to Events, batch []jetstream.Msg) {
-	evs := make([]event.Event, 0, len(batch))
-	for _, msg := range batch {
-		ev, err := eventOf(msg)
-		if err != nil {
-			l.logger.Error("a line of the chat log has no place in it", "err", err)
+		late = false
+		if len(lines) > 0 {
+			if err := l.emit(ctx, to, lines); err != nil {
+				return err
+			}
 			continue
 		}
-		evs = append(evs, ev)
-	}
-	done := make(chan bool, 1)
-	go func() { done <- l.durable(ctx, to, evs) }()
-	extend := time.NewTicker(ackExtend)
-	defer extend.Stop()
-	for {
 		select {
-		case durable := <-done:
-			if durable {
-				l.acknowledge(batch)
-			}
-			return
-		case <-extend.C:
-			for _, msg := range batch {
-				_ = msg.InProgress()
-			}
+		case <-grown:
+		case <-look.C:
+			late = true
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.closed:
+			return l.away(ctx, nats.ErrConnectionClosed)
 		}
 	}
+}
+
+// unemitted returns the next lines without an event, and what is closed when more
+// come. ask is whether to ask the log even if there seem to be none.
+func (l *Log) unemitted(ctx context.Context, ask bool) ([]wire.Message, <-chan struct{}, error) {
+	done := l.position.seq.Load()
+	lines, known, grown := l.recent.after(done, emitBatch)
+	if known && (len(lines) > 0 || !ask) {
+		return lines, grown, nil
+	}
+	lines, _, err := l.get(ctx, getRequest{Seq: done + 1, NextFor: subjects, Batch: emitBatch})
+	return lines, grown, err
+}
+
+// emit emits lines until their events are durable, and keeps the position.
+func (l *Log) emit(ctx context.Context, to Events, lines []wire.Message) error {
+	evs := make([]event.Event, 0, len(lines))
+	for _, m := range lines {
+		evs = append(evs, lineEvent(m))
+	}
+	l.turn.begins()
+	durable := l.durable(ctx, to, evs)
+	l.turn.ends()
+	if !durable {
+		return ctx.Err()
+	}
+	l.emitted.Add(float64(len(lines)))
+	return l.emittedTo(lines[len(lines)-1].Seq)
 }
 
 // durable emits events until all are durable, but for those that cannot be
@@ -157,26 +132,8 @@ func (l *Log) durable(ctx context.Context, to Events, evs []event.Event) bool {
 	}
 }
 
-func (l *Log) acknowledge(batch []jetstream.Msg) {
-	for _, msg := range batch {
-		if err := msg.Ack(); err != nil {
-			l.logger.Debug("an event's acknowledgement was not sent, it will come again", "err", err)
-			continue
-		}
-		l.emitted.Inc()
-	}
-}
-
-// eventOf makes the event of a line. Its id has the seconds of the line's time
+// lineEvent makes the event of a line. Its id has the seconds of the line's time
 // and the line's number, so that a repeat has the same.
-func eventOf(msg jetstream.Msg) (event.Event, error) {
-	seq, at, err := place(msg.Reply())
-	if err != nil {
-		return event.Event{}, err
-	}
-	return lineEvent(decode(msg.Subject(), msg.Data(), seq, at)), nil
-}
-
 func lineEvent(m wire.Message) event.Event {
 	var id event.ID
 	binary.BigEndian.PutUint32(id[:4], uint32(m.Time.Unix()))

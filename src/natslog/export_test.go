@@ -16,6 +16,9 @@ func (l *Log) Trim(ctx context.Context, now time.Time) error {
 // Backlog is the backlog as last seen.
 func (l *Log) Backlog() int64 { return l.backlog.Load() }
 
+// Position is the line up to which events are emitted, as this member knows.
+func (l *Log) Position() uint64 { return l.position.seq.Load() }
+
 // Leads tells whether this member orders the log.
 func (l *Log) Leads() bool { return l.leads() }
 

@@ -20,11 +20,10 @@
 //
 // # Events
 //
-// Every line is also an event for the event log. A log of its own keeps in a file
-// up to which line the emitter has them, and gives it the lines that its follower
-// had; in a cluster the durable consumer "events" hands lines out to all chatd and
-// is acknowledged once the emitter has them. So a killed chatd loses none. An event
-// that is emitted twice has the same id both times.
+// Every line is also an event for the event log. The emitter gets the lines that
+// the follower had, and a file keeps up to which line it has taken them; in a
+// cluster the leader emits, and tells the others how far it is. So a killed chatd
+// loses none. An event that is emitted twice has the same id both times.
 //
 // # Retention
 //
@@ -59,7 +58,7 @@ const (
 	streamName   = "chat"
 	subjects     = "chat.*"
 	prefix       = "chat."
-	consumerName = "events"
+	consumerName = "events" // of earlier versions
 )
 
 // Options says where the log is and how much it keeps.
@@ -86,12 +85,12 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
-	events    jetstream.Consumer // of a cluster
-	position  *position          // of the events of a log of its own
-	recent    recent             // lines that Follow gave
-	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
-	followed  atomic.Uint64      // last line that Follow gave
-	emits     atomic.Bool        // Emit runs
+	position  *position     // of the events
+	turn      turn          // of a cluster
+	recent    recent        // lines that Follow gave
+	backlog   atomic.Int64  // lines whose event is not emitted, as last seen
+	followed  atomic.Uint64 // last line that Follow gave
+	emits     atomic.Bool   // Emit runs
 	users     atomic.Pointer[func(room string) []string]
 	health    struct {
 		quorum  atomic.Bool
@@ -102,15 +101,14 @@ type Log struct {
 	tasks     sync.WaitGroup
 	closing   sync.Once
 	closed    chan struct{}
-	declared  chan struct{} // closed once stream and events are known
+	declared  chan struct{} // closed once the stream is known
 	published prometheus.Counter
 	emitted   prometheus.Counter
 }
 
 const startTimeout = 30 * time.Second
 
-// Open starts the server, and makes or finds the stream and its consumer; in a
-// cluster, which may lack its other members, that goes on in the background.
+// Open starts the server, and makes or finds the stream; in a cluster, which may lack its other members, that goes on in the background.
 // Fails with code unavailable, and with usage when the folder or an address of
 // the cluster cannot be used.
 func Open(ctx context.Context, o Options) (*Log, error) {
@@ -207,7 +205,7 @@ func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 	return b, nil
 }
 
-// known refuses until stream and events consumer are there.
+// known refuses until the stream is there.
 func (l *Log) known() error {
 	select {
 	case <-l.declared:

@@ -39,34 +39,15 @@ func (l *Log) watch(ctx context.Context) {
 
 // look counts the lines whose event is not emitted.
 func (l *Log) look(ctx context.Context) error {
+	l.tellPosition()
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
-	if l.opts.Cluster == nil {
-		info, err := l.stream.Info(ctx)
-		if err != nil {
-			return err
-		}
-		l.backlog.Store(int64(info.State.LastSeq - min(info.State.LastSeq, l.position.seq.Load())))
-		return nil
-	}
-	info, err := l.events.Info(ctx)
+	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return err
 	}
-	l.backlog.Store(int64(info.NumPending) + int64(info.NumAckPending))
+	l.backlog.Store(int64(info.State.LastSeq - min(info.State.LastSeq, l.position.seq.Load())))
 	return nil
-}
-
-// emittedTo is the last line up to which all events are emitted.
-func (l *Log) emittedTo(ctx context.Context) (uint64, error) {
-	if l.opts.Cluster == nil {
-		return l.position.seq.Load(), nil
-	}
-	info, err := l.events.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return info.AckFloor.Stream, nil
 }
 
 // trim drops lines that are too old or too many, up to the first whose event is
@@ -95,11 +76,7 @@ func (l *Log) trim(ctx context.Context, now time.Time) error {
 			keep = state.LastSeq + 1
 		}
 	}
-	emitted, err := l.emittedTo(ctx)
-	if err != nil {
-		return err
-	}
-	if keep = min(keep, emitted+1); keep <= state.FirstSeq {
+	if keep = min(keep, l.position.seq.Load()+1); keep <= state.FirstSeq {
 		return nil
 	}
 	l.logger.Info("chat log trimmed", "from", state.FirstSeq, "to", keep-1)

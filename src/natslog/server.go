@@ -42,6 +42,9 @@ func (l *Log) start(ctx context.Context) error {
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)
+	if err := l.listen(); err != nil {
+		return err
+	}
 	return l.answerWho()
 }
 
@@ -92,15 +95,7 @@ func (l *Log) create(ctx context.Context) error {
 	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
-	if l.opts.Cluster == nil {
-		err = l.placeEvents(ctx)
-	} else {
-		l.events, err = l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-			Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-			DeliverPolicy: jetstream.DeliverAllPolicy, MaxDeliver: -1, MaxAckPending: 4 * emitBatch,
-		})
-	}
-	if err != nil {
+	if err = l.placeEvents(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
 	return nil
