@@ -116,6 +116,7 @@ func TestChatIdleMemory(t *testing.T) {
 // chatServer is a server under load, a process of its own.
 type chatServer struct {
 	addr string
+	ops  string
 	pid  int
 	stop func()
 	ring *token.Ring
@@ -127,28 +128,41 @@ func startChat(t *testing.T, which string) *chatServer {
 	if which == "loop" {
 		return startLoop(t)
 	}
+	s := beginChat(t, "bench", writeFile(t, "jwt.key", token.NewKeyLine()))
+	s.awaitReady(t)
+	return s
+}
+
+// beginChat starts a chatd of the given name, with further flags.
+func beginChat(t *testing.T, node, keyFile string, flags ...string) *chatServer {
+	t.Helper()
 	dir := t.TempDir()
-	key := token.NewKeyLine()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	keyFile := write("jwt.key", key)
 	ring, err := token.OpenRing(keyFile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	spool := write("logger.yaml", "spool:\n  dir: "+filepath.Join(dir, "spool")+"\nlog_level: error\n")
+	spool := writeFile(t, "logger.yaml", "spool:\n  dir: "+filepath.Join(dir, "spool")+"\nlog_level: error\n")
 	addr, ops := freeAddress(t), freeAddress(t)
-	cmd := exec.Command(binary(t, "chatd"), "--listen="+addr, "--ops.listen="+ops, "--node=bench", "--log-level=warn",
+	cmd := exec.Command(binary(t, "chatd"), append(flags, "--listen="+addr, "--ops.listen="+ops, "--node="+node, "--log-level=warn",
 		"--data-dir="+filepath.Join(dir, "data"), "--token.key-file="+keyFile, "--logger.command="+binary(t, "logger"),
-		"--logger.config="+spool, "--limits.rate=1e6", "--limits.burst=1000000", "--limits.per-address=100000")
+		"--logger.config="+spool, "--limits.rate=1e6", "--limits.burst=1000000", "--limits.per-address=100000")...)
 	start(t, cmd)
-	waitFor(t, "http://"+ops+"/readyz")
-	return &chatServer{addr: addr, pid: cmd.Process.Pid, ring: ring, stop: func() { stopProcess(t, cmd) }}
+	return &chatServer{addr: addr, ops: ops, pid: cmd.Process.Pid, ring: ring, stop: func() { stopProcess(t, cmd) }}
+}
+
+func (s *chatServer) awaitReady(t *testing.T) {
+	t.Helper()
+	waitFor(t, "http://"+s.ops+"/readyz")
+}
+
+// writeFile writes a file of a test's own, and returns its path.
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // crowd is a number of connections to a server, all of which read.
@@ -165,8 +179,15 @@ type crowd struct {
 
 func (s *chatServer) connect(t *testing.T, n int) *crowd {
 	t.Helper()
-	c := &crowd{changed: make(chan struct{}, 1), delays: make([][]time.Duration, n), loop: s.loop}
+	return connect(t, n, s)
+}
+
+// connect makes n connections, spread over servers.
+func connect(t *testing.T, n int, servers ...*chatServer) *crowd {
+	t.Helper()
+	c := &crowd{changed: make(chan struct{}, 1), delays: make([][]time.Duration, n), loop: servers[0].loop}
 	for i := range n {
+		s := servers[i%len(servers)]
 		raw, _, err := s.ring.Issue(fmt.Sprint("user", i), time.Now())
 		if err != nil {
 			t.Fatal(err)

@@ -10,13 +10,19 @@ import (
 	"chatlab/src/wire"
 )
 
-// Pauses between two passes over a lane's connections: a pass that took long is
-// followed by a pause eight times as long, up to maxPause. More lines gather in it, so
-// that each write carries more of them. A line is late by one pause at the most.
-// processor at the most. A pass over a few connections takes no pause.
+// A write to a connection costs as much as many lines do, so a lane's passes keep a
+// beat, in which lines gather: beatShare times what a pass took, up to maxBeat.
+// Where lines come faster than anyone can read them the beat slows down, to slowBeat.
+// A line is late by one beat at the most. A pass over a few connections takes no
+// pause. As the beat does not grow with a crowd, one that is spread over several
+// servers costs them no more writes than it costs one.
 const (
-	minPass  = 300 * time.Microsecond
-	maxPause = 8 * time.Millisecond
+	minPass   = 100 * time.Microsecond
+	beatShare = 32
+	maxBeat   = 12 * time.Millisecond
+	slowBeat  = 96 * time.Millisecond
+	minPause  = 8 * time.Millisecond // after the longest passes
+	flood     = 4 << 10              // bytes that came between two passes
 )
 
 // Modes of a connection; each has a run of its own in a room.
@@ -107,12 +113,12 @@ func (r *room) wake(since time.Time, stats *Metrics, tasks *sync.WaitGroup) {
 // serve passes over the lane until nothing new is there.
 func (l *lane) serve(stats *Metrics, tasks *sync.WaitGroup) {
 	defer tasks.Done()
-	for {
+	for beat := time.Duration(0); ; {
 		version := l.room.version.Load()
+		passed := l.passed.Load()
 		took := l.pass(stats)
-		if took >= minPass {
-			time.Sleep(min(8*took, maxPause))
-		}
+		beat = nextBeat(beat, took, l.passed.Load()-passed)
+		time.Sleep(pause(beat, took))
 		if l.room.version.Load() != version {
 			continue
 		}
@@ -121,6 +127,26 @@ func (l *lane) serve(stats *Metrics, tasks *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// nextBeat returns a lane's beat after a pass, of the one before it and the bytes that
+// the pass found.
+func nextBeat(beat, took time.Duration, bytes uint64) time.Duration {
+	switch {
+	case took < minPass:
+		return 0
+	case beat > 0 && bytes >= flood:
+		return min(2*beat, slowBeat)
+	}
+	return min(beatShare*took, maxBeat)
+}
+
+// pause is what is left of a beat after a pass.
+func pause(beat, took time.Duration) time.Duration {
+	if beat == 0 {
+		return 0
+	}
+	return max(beat-took, min(beat, minPause))
 }
 
 // pass gives each connection of the lane all that it lacks.
