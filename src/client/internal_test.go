@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -101,6 +102,56 @@ func TestReceiptOfARepeatWaitsForWhatWasMissed(t *testing.T) {
 	}
 	if !c.queue.empty() || c.stats.Receipts != 1 || c.stats.Received != 2 {
 		t.Errorf("%+v", c.stats)
+	}
+}
+
+// TestALineThatMayBeStoredIsNotRefused: that it is too much now says nothing of its
+// first sending, which a server that is gone may have stored.
+func TestALineThatMayBeStoredIsNotRefused(t *testing.T) {
+	limited := func(n int) wire.Incoming {
+		return wire.Incoming{Refusal: &wire.Refusal{Code: "rate_limited", Text: "slow down", ID: fmt.Sprint("p-", n)}}
+	}
+	later := func(c *Chat) []string {
+		c.queue.hold = time.Time{}
+		return c.sends()
+	}
+	for name, before := range map[string]wire.Incoming{
+		"cut":     {},
+		"refused": {Refusal: &wire.Refusal{Code: "unavailable", Text: "not stored", ID: "p-1"}},
+	} {
+		c, log := pendingChat(t, time.Second)
+		s := &session{chat: c}
+		c.attach(s, &wire.Welcome{OK: true, User: "kim", Room: "lobby"})
+		for _, text := range []string{"one", "two"} {
+			if err := c.SendAsync(text, func(_ wire.Message, err error) {
+				*log = append(*log, "receipt "+text+" "+string(errs.CodeOf(err)))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if text == "one" {
+				c.sends()
+				if before.Refusal == nil {
+					c.detach()
+					c.attach(s, &wire.Welcome{OK: true, User: "kim", Room: "lobby"})
+				} else if err := c.take(s, before); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := later(c); !slices.Equal(got, []string{"one", "two"}) {
+			t.Fatalf("%s: then is sent %q", name, got)
+		}
+		for n := range 2 {
+			if err := c.take(s, limited(n+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{"receipt two rate_limited"}; !slices.Equal(*log, want) {
+			t.Errorf("%s: %q, want %q", name, *log, want)
+		}
+		if got := later(c); !slices.Equal(got, []string{"one"}) {
+			t.Errorf("%s: at last is sent %q", name, got)
+		}
 	}
 }
 

@@ -41,7 +41,8 @@ type Options struct {
 	// a machine that vanishes is left for another within 10 s.
 	Keepalive, AnswerTime time.Duration
 
-	// DialContext connects, for tests. Default: TCP, in at most 3 s.
+	// DialContext connects, for tests. Default: TCP, in at most 3 s, and 1 s with
+	// several addresses.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -83,15 +84,15 @@ func (o Options) withDefaults() (Options, error) {
 	o.Room = room
 	orDefault(&o.Window, 256)
 	orDefault(&o.MaxPending, 10_000)
-	keepalive, answer := 20*time.Second, 10*time.Second
+	keepalive, answer, connect := 20*time.Second, 10*time.Second, 3*time.Second
 	if len(o.Addresses) > 1 {
-		keepalive, answer = 3*time.Second, 4*time.Second
+		keepalive, answer, connect = 3*time.Second, 4*time.Second, time.Second
 	}
 	orDefault(&o.Keepalive, keepalive)
 	orDefault(&o.AnswerTime, answer)
 	if o.DialContext == nil {
 		keep := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
-		o.DialContext = (&net.Dialer{Timeout: 3 * time.Second, KeepAliveConfig: keep}).DialContext
+		o.DialContext = (&net.Dialer{Timeout: connect, KeepAliveConfig: keep}).DialContext
 	}
 	return o, nil
 }

@@ -14,6 +14,7 @@ type item struct {
 	line    wire.Line
 	command string // name of the command, "" for a line
 	sent    time.Time
+	doubt   bool   // an earlier sending may have been stored, though nobody said so
 	stored  uint64 // the server said that it has the line, under this number
 	replies []wire.Reply
 	upTo    uint64 // of a catch-up: lines of the room up to here are to come first
@@ -85,7 +86,7 @@ func (q *queue) next(now time.Time, window int) []*item {
 // lost takes back all that was on the wire of a connection that broke.
 func (q *queue) lost() {
 	for _, it := range q.inflight {
-		it.stored, it.replies = 0, nil
+		it.stored, it.replies, it.doubt = 0, nil, true
 	}
 	all := append(q.inflight, q.waiting...)
 	slices.SortStableFunc(all, func(a, b *item) int { return int(a.n) - int(b.n) })

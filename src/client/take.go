@@ -155,7 +155,9 @@ func (c *Chat) refused(r *wire.Refusal) error {
 
 // takeRefusal finds the line or the command that is refused, and sends it again
 // or tells its sender. A refusal without an id is that of the oldest command,
-// unless it is one of sessions.
+// unless it is one of sessions. A line that may be stored is not refused to its
+// sender for the rate, which says nothing of the earlier sending: it is sent until
+// there is a receipt.
 func (c *Chat) takeRefusal(r wire.Refusal, err error) {
 	code := errs.CodeOf(err)
 	c.mu.Lock()
@@ -169,7 +171,8 @@ func (c *Chat) takeRefusal(r wire.Refusal, err error) {
 		c.mu.Unlock()
 		return
 	}
-	if code == errs.Unavailable || (code == errs.RateLimited && (c.opts.RetryLimited || it.ours())) {
+	if code == errs.Unavailable || (code == errs.RateLimited && (c.opts.RetryLimited || it.doubt || it.ours())) {
+		it.doubt = it.doubt || code == errs.Unavailable
 		pause := max(errs.RetryAfterOf(err), 100*time.Millisecond)
 		c.queue.again(it, time.Now().Add(min(pause, time.Minute)))
 		c.mu.Unlock()
