@@ -15,9 +15,11 @@ const page = 256
 // after a number. Lines up to where the room takes over come from the log, those
 // after it from the room: none is missing and none comes twice.
 func (c *session) resume(ctx context.Context, room string, after uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, resumeLimit)
+	defer cancel()
 	bounds, err := c.boundsWith(ctx, after)
 	if err != nil {
-		return err
+		return errs.Wrap(err, errs.Unavailable, "the server waits for its log, try again later")
 	}
 	if after > bounds.Last {
 		after = bounds.Last // of another log: what it said then is not here
@@ -39,6 +41,10 @@ func (c *session) resume(ctx context.Context, room string, after uint64) error {
 	c.writer.release()
 	return nil
 }
+
+// resumeLimit is how long a log may take to say where it ends: less than a client
+// with several addresses waits for a greeting, so that it is told to try another.
+const resumeLimit = 2 * time.Second
 
 // behindLimit and behindEvery are how long, and how often, a log that lacks a line
 // which a client has seen is asked for it again: of several servers that were all
