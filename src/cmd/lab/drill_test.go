@@ -160,7 +160,7 @@ func TestADrillIsRefusedWhereItCannotTell(t *testing.T) {
 	}
 	refused(`no drill "meteor"`, "meteor")
 	refused("there are kill-logger, kill-logd", "meteor")
-	refused("--rate at least --users", "flood", "--rate", "1")
+	refused("--rate at least half of --users", "flood", "--rate", "1")
 	refused("the lab is not up", "flood", "--inventory", r.inv)
 
 	r.must("up", "--inventory", r.inv, "--no-check")

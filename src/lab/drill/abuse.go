@@ -36,7 +36,7 @@ func slowReaders(ctx context.Context, r *run) error {
 	if err := r.strike(ctx, f); err != nil {
 		return err
 	}
-	bytes := (r.crew.said.Load() - began) * slowPadding
+	bytes := (r.crew.said.Load() - began) * slowPadding / int64(len(r.crew.rooms)) // all rooms are as busy
 	r.expect = append(r.expect, func(context.Context) error {
 		if cut := r.total("chatd", "chatd", "chatlab_chat_slow_consumers_total") - before; cut < slowCount && bytes > cutBacklog {
 			return fmt.Errorf("%d bytes were said to %d users who do not read, %.0f were cut off", bytes, slowCount, cut)
@@ -84,7 +84,7 @@ func (r *run) openDeaf(ctx context.Context, token string) (net.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	_ = conn.SetDeadline(time.Now().Add(probeTry))
-	if _, err := fmt.Fprintf(conn, "%s\n/join %s\n", token, r.crew.room); err != nil {
+	if _, err := fmt.Fprintf(conn, "%s\n/join %s\n", token, r.crew.rooms[0]); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	// The greeting only: nothing is read after it.
@@ -118,7 +118,7 @@ func (r *run) floodFault(hold time.Duration) fault {
 		if err != nil {
 			return err
 		}
-		chat, err := client.Dial(opening, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.room, Login: r.probe.login})
+		chat, err := client.Dial(opening, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.rooms[0], Login: r.probe.login})
 		if err != nil {
 			return err
 		}

@@ -21,22 +21,19 @@ import (
 // which is as random as time, comes before it.
 const password = "-long enough"
 
-// signersPerDrill sign up and in, each once a second at the most: a password
-// costs the auth server 20 ms of a processor on purpose, and twice that when
-// others use the memory.
 const (
-	signersPerDrill = 2
-	signPause       = time.Second
+	perRoom   = 32 // users in a room, where nothing else is said: each reads what all of the room say
+	perPinned = 5  // users of whom one is pinned, in a drill that has such
 )
 
 // crew is the load: users who chat and read, and others who sign up and in.
 type crew struct {
 	r     *run
-	room  string
+	rooms []string
 	chats []*chatter
-	auth  *client.Auth
+	auth  *client.Auth // of those who chat
 
-	signers [signersPerDrill]gap
+	signers []*signer
 
 	padding atomic.Int64 // bytes added to each line
 	said    atomic.Int64 // lines
@@ -45,18 +42,27 @@ type crew struct {
 // chatter is a user who says numbered lines and reads everyone's.
 type chatter struct {
 	name string
+	room int    // in crew.rooms
+	pin  string // the node whose chat server is the only one that it knows; "" for all
 	chat *client.Chat
 	view view
 	gap  gap
+	cut  cutOff
 }
 
-// gather signs the users up and lets them join a room of their own.
+// gather signs the users up and lets them join rooms of their own.
 func gather(ctx context.Context, r *run) (*crew, error) {
 	auth, err := client.NewAuth(baseURLs(r.lab.Inventory)...)
 	if err != nil {
 		return nil, err
 	}
-	c := &crew{r: r, room: "drill-" + r.id, auth: auth, chats: make([]*chatter, r.opt.Users)}
+	c := &crew{r: r, auth: auth, chats: make([]*chatter, r.opt.Users)}
+	for i := range r.opt.rooms() {
+		c.rooms = append(c.rooms, fmt.Sprintf("drill-%s-%d", r.id, i))
+	}
+	if c.signers, err = c.hire(ctx); err != nil {
+		return nil, err
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	for i := range c.chats {
@@ -73,26 +79,49 @@ func gather(ctx context.Context, r *run) (*crew, error) {
 	return c, nil
 }
 
-// join lets the nth user in, by the nth chat server counted round.
-func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
-	name := fmt.Sprintf("%s-u%d", c.r.id, n)
-	servers := c.r.lab.Inventory.Addresses(inventory.Chatd)
+// rooms is how many rooms the users are in.
+func (o Options) rooms() int {
+	if o.Rooms > 0 {
+		return min(o.Rooms, o.Users)
+	}
+	return (o.Users + perRoom - 1) / perRoom
+}
+
+// newChatter says who the nth user is, and which chat servers it knows: all, from
+// the nth counted round, or one where it is pinned.
+func (c *crew) newChatter(n int) (*chatter, []string) {
+	inv := c.r.lab.Inventory
+	m := &chatter{name: fmt.Sprintf("%s-u%d", c.r.id, n), room: n * len(c.rooms) / c.r.opt.Users}
+	if nodes := inv.Members(inventory.Chatd); c.r.pinned && n%perPinned == perPinned-1 {
+		node := nodes[n/perPinned%len(nodes)]
+		m.pin = node.Name
+		return m, []string{inv.Address(inventory.Chatd, node)}
+	}
+	servers := inv.Addresses(inventory.Chatd)
 	n %= len(servers)
-	login := func(ctx context.Context) (string, error) { return c.auth.Login(ctx, name, c.r.id+password) }
-	if err := c.auth.SignUp(ctx, name, c.r.id+password, name+"@example.org"); err != nil {
+	return m, slices.Concat(servers[n:], servers[:n])
+}
+
+// join lets the nth user in.
+func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
+	m, servers := c.newChatter(n)
+	login := func(ctx context.Context) (string, error) { return c.auth.Login(ctx, m.name, c.r.id+password) }
+	if err := c.auth.SignUp(ctx, m.name, c.r.id+password, m.name+"@example.org"); err != nil {
 		return nil, err
 	}
 	token, err := login(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := &chatter{name: name}
-	m.chat, err = client.Dial(ctx, client.Options{
-		Addresses: slices.Concat(servers[n:], servers[:n]),
-		Token:     token, Room: c.room, Refresh: c.auth.Refresh, Login: login,
+	opts := client.Options{
+		Addresses: servers, Token: token, Room: c.rooms[m.room], Refresh: c.auth.Refresh, Login: login,
 		AnswerTime: 3 * time.Second,
 		OnMessage:  func(msg wire.Message) { m.view.see(msg.Seq, msg.Text) },
-	})
+	}
+	if m.pin != "" {
+		opts.AnswerTime = 0 // it has nobody else to ask: the client's own patience
+	}
+	m.chat, err = client.Dial(ctx, opts)
 	return m, err
 }
 
@@ -104,6 +133,10 @@ func (c *crew) leave() {
 		}
 	}
 	all.Wait()
+	for _, s := range c.signers {
+		s.auth.Close()
+	}
+	c.auth.Close()
 }
 
 // load is the crew at work.
@@ -117,20 +150,23 @@ func (l *load) stop() {
 	l.hands.Wait()
 }
 
-// work makes everybody say lines and sign in until stop.
+// work makes everybody say lines and sign in until stop, not all at once.
 func (c *crew) work(ctx context.Context) *load {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &load{cancel: cancel}
 	pace := time.Duration(float64(time.Second) * float64(c.r.opt.Users) / float64(c.r.opt.Rate))
 	for i, m := range c.chats {
 		l.hands.Go(func() {
-			pause(ctx, pace*time.Duration(i)/time.Duration(len(c.chats))) // not all at once
+			pause(ctx, pace*time.Duration(i)/time.Duration(len(c.chats)))
 			paced(ctx, pace, func() { c.say(m) })
 		})
 	}
-	for i := range signersPerDrill {
-		name := fmt.Sprintf("%s-s%d", c.r.id, i)
-		l.hands.Go(func() { paced(ctx, signPause, func() { c.sign(ctx, name, &c.signers[i]) }) })
+	turn := c.turn()
+	for i, s := range c.signers {
+		l.hands.Go(func() {
+			pause(ctx, turn*time.Duration(i)/time.Duration(len(c.signers)))
+			paced(ctx, turn, func() { c.sign(ctx, s) })
+		})
 	}
 	return l
 }
@@ -153,39 +189,18 @@ func (c *crew) say(m *chatter) {
 	n := c.r.ledger.next(m.name)
 	text := label(m.name, n) + " says something of a usual length" + strings.Repeat(".", int(c.padding.Load()))
 	c.said.Add(1)
-	m.gap.asked(time.Now())
+	asked := time.Now()
+	m.gap.asked(asked)
 	err := m.chat.SendAsync(text, func(_ wire.Message, err error) {
 		if err == nil {
 			m.gap.served(time.Now())
+			m.cut.done(asked)
 		}
 		c.r.ledger.answered(m.name, n, err)
 	})
 	if err != nil {
 		c.r.ledger.answered(m.name, n, notSent{err})
 	}
-}
-
-// sign signs a new user up and in. Its id is the label of the event.
-func (c *crew) sign(ctx context.Context, producer string, g *gap) {
-	g.asked(time.Now())
-	// An attempt under way when the load stops is brought to its end.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	up, in := "signup:"+producer, "signin:"+producer
-	n := c.r.ledger.next(up)
-	id := label(producer, n)
-	err := c.auth.SignUp(ctx, id, c.r.id+password, "d@example.org")
-	c.r.ledger.answered(up, n, err)
-	c.r.ledger.next(in)
-	if err != nil {
-		c.r.ledger.answered(in, n, notSent{err})
-		return
-	}
-	_, err = c.auth.Login(ctx, id, c.r.id+password)
-	if err == nil {
-		g.served(time.Now())
-	}
-	c.r.ledger.answered(in, n, err)
 }
 
 // drain waits until every line has its receipt or its refusal.
@@ -195,45 +210,6 @@ func (c *crew) drain(ctx context.Context) {
 			c.r.report.Broken = append(c.r.report.Broken, m.name+" did not get all its answers: "+err.Error())
 		}
 	}
-}
-
-// views waits until every reader has seen as many lines as the one that saw
-// most, and compares what they saw.
-func (c *crew) views(ctx context.Context) Views {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		v, even := c.compare()
-		if even && v.Lines >= c.r.ledger.receipts(c.r.id+"-u") {
-			return v
-		}
-		select {
-		case <-ctx.Done():
-			return v
-		case <-tick.C:
-		}
-	}
-}
-
-func (c *crew) compare() (v Views, even bool) {
-	v.Readers, even = len(c.chats), true
-	counts := make([]int, len(c.chats))
-	_, _, first := c.chats[0].view.state()
-	for i, m := range c.chats {
-		count, repeats, hash := m.view.state()
-		counts[i] = count
-		v.Repeats += repeats
-		v.Lines = max(v.Lines, count)
-		if hash != first {
-			v.Differ++
-		}
-	}
-	for _, n := range counts {
-		v.Missing += v.Lines - n
-	}
-	return v, v.Missing == 0
 }
 
 // notSent marks an error after which the event cannot exist.

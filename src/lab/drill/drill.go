@@ -27,7 +27,8 @@ import (
 // Options say how hard and how long.
 type Options struct {
 	For      time.Duration // how long faults are made
-	Users    int           // who chat, each reading every line
+	Users    int           // who chat
+	Rooms    int           // that they are in, each reading one room; 0: a room for each 32
 	Rate     int           // lines a second, all users together
 	Seed     uint64        // of the random mix: the same seed, the same faults
 	Recovery time.Duration // longest time from a heal to a served user
@@ -46,6 +47,8 @@ type Drill struct {
 	tunes  bool                  // it changes settings: hosts must be lab.Tunable
 	cables bool                  // it cuts cables: lab.Networked
 	power  bool                  // it cuts the power: lab.Powered
+	pins   bool                  // some of its users know one server only
+	plan   bool                  // it stops services in good order
 	act    func(ctx context.Context, r *run) error
 	alarms func(*lab.Lab) expected // nil: it must raise none
 }
@@ -100,10 +103,11 @@ func Catalogue() []Drill {
 		{Name: "torn-spool", About: "half a record and garbage at the end of a spool, a damaged record in its middle", tunes: true, act: tornSpool},
 		{Name: "rotate-keys", About: "a new token key first, the old one removed later", act: rotateKeys},
 		{Name: "partition", About: "each node in turn is cut from the private network", cables: true, act: partition, alarms: silence},
+		{Name: "split-network", About: "each node in turn is split from the others, with users who know only one side", cables: true, pins: true, lacks: quorate, act: splitNetwork},
 		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff},
 		{Name: "lost-quorum", About: "the larger part of the machines is killed, then all", power: true, lacks: quorate, act: lostQuorum},
-		{Name: "restart-all", About: "every service is restarted, one after the other", act: restartAll},
+		{Name: "restart-all", About: "every service is restarted, one after the other", plan: true, act: restartAll},
 	}
 	return append(drills, Drill{Name: "all", About: "a random mix of faults from the seed", act: mix})
 }

@@ -15,6 +15,8 @@ import (
 const (
 	chatGap   = 10 * time.Second
 	signInGap = 5 * time.Second
+	// plannedGap is for both where servers are stopped in good order: they hand over.
+	plannedGap = time.Second
 )
 
 // Gaps is how long the client that waited longest was without a service, from
@@ -32,6 +34,14 @@ type gap struct {
 	since   time.Time // of the first thing asked that nothing was done for since
 	longest time.Duration
 	from    time.Time // when the longest began
+	excused bool      // what ends now is not counted
+}
+
+// excuse begins, or ends, a time in which the client cannot be served.
+func (g *gap) excuse(yes bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.excused = yes
 }
 
 func (g *gap) asked(at time.Time) {
@@ -46,7 +56,7 @@ func (g *gap) served(at time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.since.IsZero() {
-		if took := at.Sub(g.since); took > g.longest {
+		if took := at.Sub(g.since); took > g.longest && !g.excused {
 			g.longest, g.from = took, g.since
 		}
 		g.since = time.Time{}
@@ -57,7 +67,7 @@ func (g *gap) served(at time.Time) {
 func (g *gap) most(now time.Time) (time.Duration, time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if open := now.Sub(g.since); !g.since.IsZero() && open > g.longest {
+	if open := now.Sub(g.since); !g.since.IsZero() && open > g.longest && !g.excused {
 		return open, g.since
 	}
 	return g.longest, g.from
@@ -91,8 +101,8 @@ func (c *crew) waiting() (n int) {
 // signersWaiting counts those who sign up and in and are not served.
 func (c *crew) signersWaiting() (n int) {
 	now := time.Now()
-	for i := range c.signers {
-		if c.signers[i].open(now) > unserved {
+	for _, s := range c.signers {
+		if s.gap.open(now) > unserved {
 			n++
 		}
 	}
@@ -108,8 +118,8 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 			g.Chat, g.ChatFrom = took, from
 		}
 	}
-	for i := range c.signers {
-		if took, from := c.signers[i].most(now); took > g.SignIn {
+	for _, s := range c.signers {
+		if took, from := s.gap.most(now); took > g.SignIn {
 			g.SignIn, g.SignInFrom = took, from
 		}
 	}
@@ -120,8 +130,8 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 		from          time.Time
 		limit         time.Duration
 	}{
-		{inventory.Chatd, "the chat", g.Chat, g.ChatFrom, chatGap},
-		{inventory.Authd, "sign-ins", g.SignIn, g.SignInFrom, signInGap},
+		{inventory.Chatd, "the chat", g.Chat, g.ChatFrom, c.r.longest(chatGap)},
+		{inventory.Authd, "sign-ins", g.SignIn, g.SignInFrom, c.r.longest(signInGap)},
 	} {
 		if len(l.Inventory.Members(is.service)) > 1 && is.was > is.limit {
 			broken = append(broken, fmt.Sprintf("a client was without %s for %s from %s on, the limit of a lab with several is %s",
@@ -129,4 +139,12 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 		}
 	}
 	return g, broken
+}
+
+// longest is a limit, or less where nothing dies.
+func (r *run) longest(limit time.Duration) time.Duration {
+	if r.planned {
+		return min(limit, plannedGap)
+	}
+	return limit
 }

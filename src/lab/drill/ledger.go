@@ -1,13 +1,16 @@
 package drill
 
 import (
+	"cmp"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 )
 
 // fate is what became of one number of a producer, as its sender knows it.
@@ -20,18 +23,19 @@ const (
 	unknown             // the answer was lost, or said that nobody knows
 )
 
-// ledger holds the fate of every event that the load made, and how often the
-// log database has it.
+// ledger holds the fate of every event that the load made, and what the log
+// database has of it.
 type ledger struct {
 	mu       sync.Mutex
-	fates    map[string][]fate // by producer; the index is the number
-	stored   map[string][]int
-	strays   int // stored events of producers or numbers that never were
+	fates    map[string][]fate     // by producer; the index is the number
+	asked    map[string]int        // by label: requests, where that was more than one
+	stored   map[string][]event.ID // by label
+	strays   int                   // stored events of producers or numbers that never were
 	refusals map[errs.Code]int
 }
 
 func newLedger() *ledger {
-	return &ledger{fates: map[string][]fate{}, stored: map[string][]int{}, refusals: map[errs.Code]int{}}
+	return &ledger{fates: map[string][]fate{}, asked: map[string]int{}, stored: map[string][]event.ID{}, refusals: map[errs.Code]int{}}
 }
 
 // next gives a producer its next number.
@@ -64,6 +68,17 @@ func (l *ledger) answered(producer string, n int, err error) {
 	}
 }
 
+// repeated notes that a client, which had no answer to a request, made it again
+// at another server. Each may have been carried out and is an event of its own
+// then: who signs in twice is twice in the event log.
+func (l *ledger) repeated(producer string, n, requests int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if requests > 1 {
+		l.asked[label(producer, n)] = requests
+	}
+}
+
 // definite are the refusals after which nothing can have been stored. After
 // the others, unavailable above all, the event may have come through.
 var definite = map[errs.Code]bool{
@@ -88,18 +103,18 @@ func (l *ledger) receipts(prefix string) int {
 	return total
 }
 
-// seen counts an event of the log database.
-func (l *ledger) seen(producer string, n int) {
+// seen takes an event of the log database, by its _id.
+func (l *ledger) seen(producer string, n int, id event.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n < 0 || n >= len(l.fates[producer]) {
 		l.strays++
 		return
 	}
-	for len(l.stored[producer]) <= n {
-		l.stored[producer] = append(l.stored[producer], 0)
+	name := label(producer, n)
+	if !slices.Contains(l.stored[name], id) {
+		l.stored[name] = append(l.stored[name], id)
 	}
-	l.stored[producer][n]++
 }
 
 // forget clears what was seen, before the database is read again.
@@ -112,15 +127,17 @@ func (l *ledger) forget() {
 
 // Account is the sum of a ledger.
 type Account struct {
-	Sent     int               `json:"sent"`
-	Acked    int               `json:"acknowledged"`
-	Refused  map[errs.Code]int `json:"refused"`
-	Unknown  int               `json:"unknown"` // the answer was lost
-	Stored   int               `json:"stored"`  // distinct events
-	Lost     int               `json:"lost"`    // acknowledged, not stored
-	Doubled  int               `json:"doubled"` // stored more than once
-	Ghosts   int               `json:"ghosts"`  // stored though refused, or never sent
-	LostName string            `json:"lost_first,omitempty"`
+	Sent        int               `json:"sent"`
+	Acked       int               `json:"acknowledged"`
+	Refused     map[errs.Code]int `json:"refused"`
+	Unknown     int               `json:"unknown"`  // the answer was lost
+	Stored      int               `json:"stored"`   // of those sent
+	Lost        int               `json:"lost"`     // acknowledged, not stored
+	Repeated    int               `json:"repeated"` // asked again by a client at another server, and both times stored
+	Doubled     int               `json:"doubled"`  // stored more than once, under several _ids, and asked once
+	Ghosts      int               `json:"ghosts"`   // stored though refused, or never sent
+	LostName    string            `json:"lost_first,omitempty"`
+	DoubledName string            `json:"doubled_first,omitempty"`
 }
 
 // sum compares fates with what the database holds.
@@ -130,29 +147,22 @@ func (l *ledger) sum() Account {
 	a := Account{Refused: maps.Clone(l.refusals), Ghosts: l.strays}
 	for producer, fates := range l.fates {
 		for n, f := range fates {
-			a.add(producer, n, f, at(l.stored[producer], n))
+			name := label(producer, n)
+			a.add(name, f, len(l.stored[name]), max(1, l.asked[name]))
 		}
 	}
 	return a
 }
 
-func at(counts []int, n int) int {
-	if n < len(counts) {
-		return counts[n]
-	}
-	return 0
-}
-
-func (a *Account) add(producer string, n int, f fate, stored int) {
+// add accounts for a number that was asked for, and is stored, so many times.
+func (a *Account) add(name string, f fate, stored, asked int) {
 	a.Sent++
 	switch f {
 	case acked:
 		a.Acked++
 		if stored == 0 {
 			a.Lost++
-			if a.LostName == "" {
-				a.LostName = label(producer, n)
-			}
+			a.LostName = cmp.Or(a.LostName, name)
 		}
 	case refused:
 		if stored > 0 {
@@ -161,9 +171,14 @@ func (a *Account) add(producer string, n int, f fate, stored int) {
 	default:
 		a.Unknown++
 	}
-	if stored > 0 {
-		a.Stored++
-		a.Doubled += stored - 1
+	if stored == 0 {
+		return
+	}
+	a.Stored++
+	a.Repeated += min(stored, asked) - 1
+	if more := stored - asked; more > 0 {
+		a.Doubled += more
+		a.DoubledName = cmp.Or(a.DoubledName, name)
 	}
 }
 

@@ -3,8 +3,10 @@ package drill
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 )
 
 // fateOf settles a number by an answer and returns the account of it, the
@@ -14,7 +16,7 @@ func fateOf(err error, stored int) Account {
 	n := l.next("p")
 	l.answered("p", n, err)
 	for range stored {
-		l.seen("p", n)
+		l.seen("p", n, event.NewID(time.Now()))
 	}
 	return l.sum()
 }
@@ -50,15 +52,48 @@ func TestEachFateCountsWhatTheDatabaseSaysOfIt(t *testing.T) {
 func TestWhatNobodySentIsAGhost(t *testing.T) {
 	l := newLedger()
 	l.answered("p", l.next("p"), nil)
-	l.seen("p", 0)
-	l.seen("p", 1)
-	l.seen("q", 0)
+	l.seen("p", 0, event.ID{1})
+	l.seen("p", 1, event.ID{2})
+	l.seen("q", 0, event.ID{3})
 	if a := l.sum(); a.Ghosts != 2 || a.Lost != 0 {
 		t.Errorf("%+v", a)
 	}
 	l.forget()
 	if a := l.sum(); a.Ghosts != 0 || a.Lost != 1 || a.LostName != "p.0" {
 		t.Errorf("after forget: %+v", a)
+	}
+}
+
+// TestAnEventIsDoubledByItsIDs: one number under two _ids is two events. They are
+// one too many, unless its client asked two servers for it.
+func TestAnEventIsDoubledByItsIDs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		requests          int
+		ids               []event.ID
+		doubled, repeated int
+	}{
+		"read twice":                         {1, []event.ID{{1}, {1}}, 0, 0},
+		"two events of one request":          {1, []event.ID{{1}, {2}}, 1, 0},
+		"two events of two requests":         {2, []event.ID{{1}, {2}}, 0, 1},
+		"one event of two requests":          {2, []event.ID{{1}}, 0, 0},
+		"three events of two requests":       {2, []event.ID{{1}, {2}, {3}}, 1, 1},
+		"two requests, neither carried out":  {2, nil, 0, 0},
+		"two events, requests never counted": {0, []event.ID{{1}, {2}}, 1, 0},
+	} {
+		l := newLedger()
+		n := l.next("p")
+		l.repeated("p", n, tt.requests)
+		l.answered("p", n, errs.E(errs.Unavailable, "away"))
+		for _, id := range tt.ids {
+			l.seen("p", n, id)
+		}
+		a := l.sum()
+		if a.Doubled != tt.doubled || a.Repeated != tt.repeated || a.Lost+a.Ghosts != 0 {
+			t.Errorf("%s: %+v", name, a)
+		}
+		if told := a.DoubledName == "p.0"; told != (tt.doubled > 0) {
+			t.Errorf("%s: names %q", name, a.DoubledName)
+		}
 	}
 }
 
@@ -72,7 +107,7 @@ func TestRefusalsAreCountedByTheirCode(t *testing.T) {
 	if a.Refused[errs.RateLimited] != 3 || a.Refused[errs.Unavailable] != 1 {
 		t.Errorf("%v", a.Refused)
 	}
-	if got := refusals(a); got != "3 rate_limited, 1 unavailable" {
+	if got := byCode(a.Refused); got != "3 rate_limited, 1 unavailable" {
 		t.Errorf("%q", got)
 	}
 }

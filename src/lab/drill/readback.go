@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 	"chatlab/src/mongodb"
 )
 
@@ -62,17 +63,17 @@ func (r *run) readOnce(ctx context.Context, log *mongodb.Log) error {
 		case err != nil:
 			return err
 		case rec.Server == "chat" && rec.Category == "chat":
-			r.note("", firstWord(rec.Data))
+			r.note("", firstWord(rec.Data), rec.ID)
 		case rec.Server == "auth" && rec.Data == "success": // signin or signup
-			r.note(rec.Category+":", rec.Subject)
+			r.note(rec.Category+":", rec.Subject, rec.ID)
 		}
 	}
 	return nil
 }
 
-func (r *run) note(prefix, text string) {
+func (r *run) note(prefix, text string, id event.ID) {
 	if producer, n, ok := parseLabel(text); ok && r.mine(producer) {
-		r.ledger.seen(prefix+producer, n)
+		r.ledger.seen(prefix+producer, n, id)
 	}
 }
 

@@ -11,32 +11,34 @@ import (
 
 // Report is the outcome of one drill.
 type Report struct {
-	Drill    string            `json:"drill"`
-	Seed     uint64            `json:"seed"`
-	OK       bool              `json:"ok"`
-	Faults   int               `json:"faults"`
-	Account  Account           `json:"events"`
-	Views    Views             `json:"readers"`
-	Back     time.Duration     `json:"back_ns"`            // longest time from a heal to a served user
-	BackAt   string            `json:"back_fault"`         // the fault that took it
-	BackWhy  string            `json:"back_why,omitempty"` // the steps that took it
-	Whole    time.Duration     `json:"whole_ns,omitempty"` // longest time from a served user to full redundancy, where there is any
-	Gaps     Gaps              `json:"gaps"`               // of the client that waited longest
-	Settled  time.Duration     `json:"settled_ns"`         // from the end of the load to the last event stored
-	Took     time.Duration     `json:"took_ns"`
-	Memory   map[string]Memory `json:"memory"`
-	Alarms   []Raised          `json:"alarms,omitempty"`     // with --alarms
-	Cleared  time.Duration     `json:"cleared_ns,omitempty"` // from the last event stored to no alarm
-	Broken   []string          `json:"broken,omitempty"`     // expectations that did not hold
-	Error    string            `json:"error,omitempty"`
-	recovery time.Duration
-	began    time.Time
+	Drill      string            `json:"drill"`
+	Seed       uint64            `json:"seed"`
+	OK         bool              `json:"ok"`
+	Faults     int               `json:"faults"`
+	Account    Account           `json:"events"`
+	Views      Views             `json:"readers"`
+	Back       time.Duration     `json:"back_ns"`              // longest time from a heal to a served user
+	BackAt     string            `json:"back_fault"`           // the fault that took it
+	BackWhy    string            `json:"back_why,omitempty"`   // the steps that took it
+	Whole      time.Duration     `json:"whole_ns,omitempty"`   // longest time from a served user to full redundancy, where there is any
+	Gaps       Gaps              `json:"gaps"`                 // of the client that waited longest
+	Minorities []Minority        `json:"minorities,omitempty"` // of a split network
+	Settled    time.Duration     `json:"settled_ns"`           // from the end of the load to the last event stored
+	Took       time.Duration     `json:"took_ns"`
+	Memory     map[string]Memory `json:"memory"`
+	Alarms     []Raised          `json:"alarms,omitempty"`     // with --alarms
+	Cleared    time.Duration     `json:"cleared_ns,omitempty"` // from the last event stored to no alarm
+	Broken     []string          `json:"broken,omitempty"`     // expectations that did not hold
+	Error      string            `json:"error,omitempty"`
+	recovery   time.Duration
+	began      time.Time
 }
 
 // Views compares what the readers saw.
 type Views struct {
 	Readers int `json:"readers"`
-	Lines   int `json:"lines"`   // that each should have seen
+	Rooms   int `json:"rooms"`
+	Lines   int `json:"lines"`   // that each of their room should have seen, of all rooms
 	Missing int `json:"missing"` // lines that a reader did not see, over all readers
 	Repeats int `json:"repeats"` // lines shown twice or out of order
 	Differ  int `json:"differ"`  // readers whose order is not the first one's
@@ -84,13 +86,16 @@ func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond
 func (r *Report) Print(w io.Writer) {
 	a, v := r.Account, r.Views
 	fmt.Fprintf(w, "%s: %d faults in %s (seed %d)\n", r.Drill, r.Faults, round(r.Took), r.Seed)
-	fmt.Fprintf(w, "  events   sent %d  acknowledged %d  refused %s  unknown %d  stored %d\n", a.Sent, a.Acked, refusals(a), a.Unknown, a.Stored)
-	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d\n", a.Lost, a.Doubled, a.Ghosts)
-	fmt.Fprintf(w, "  readers  %d, each %d lines: missing %d, repeated %d, in another order %d\n", v.Readers, v.Lines, v.Missing, v.Repeats, v.Differ)
+	fmt.Fprintf(w, "  events   sent %d  acknowledged %d  refused %s  unknown %d  stored %d\n", a.Sent, a.Acked, byCode(a.Refused), a.Unknown, a.Stored)
+	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d  asked again elsewhere and done twice %d\n", a.Lost, a.Doubled, a.Ghosts, a.Repeated)
+	fmt.Fprintf(w, "  readers  %d in rooms: %d, lines of these %d: missing %d, repeated %d, in another order %d\n", v.Readers, v.Rooms, v.Lines, v.Missing, v.Repeats, v.Differ)
 	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load\n", round(r.Back), strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), round(r.Settled))
 	fmt.Fprintf(w, "  gaps     the client that waited longest: %s for the chat, %s for a sign-in\n", round(r.Gaps.Chat), round(r.Gaps.SignIn))
 	if r.Whole > 0 {
 		fmt.Fprintf(w, "  whole    every chat server there, with all lines, at most %s later\n", round(r.Whole))
+	}
+	for _, m := range r.Minorities {
+		fmt.Fprintf(w, "  cut off  %s\n", m)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
 		m := r.Memory[name]
@@ -105,6 +110,9 @@ func (r *Report) Print(w io.Writer) {
 	if a.LostName != "" {
 		fmt.Fprintf(w, "  lost     first: %s\n", a.LostName)
 	}
+	if a.DoubledName != "" {
+		fmt.Fprintf(w, "  doubled  first: %s\n", a.DoubledName)
+	}
 	for _, b := range r.Broken {
 		fmt.Fprintf(w, "  broken   %s\n", b)
 	}
@@ -116,15 +124,4 @@ func (r *Report) Print(w io.Writer) {
 		verdict = "ok"
 	}
 	fmt.Fprintf(w, "  verdict  %s\n", verdict)
-}
-
-func refusals(a Account) string {
-	if len(a.Refused) == 0 {
-		return "0"
-	}
-	var out []string
-	for _, code := range slices.Sorted(maps.Keys(a.Refused)) {
-		out = append(out, fmt.Sprintf("%d %s", a.Refused[code], code))
-	}
-	return strings.Join(out, ", ")
 }

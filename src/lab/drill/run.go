@@ -30,6 +30,8 @@ type run struct {
 	report  *Report
 	expect  []func(context.Context) error // what must hold after the heal
 
+	pinned   bool // some users know one server only
+	planned  bool // services are stopped in good order
 	unserved bool // nobody can be served for a while, so that a gap is no fault
 }
 
@@ -52,7 +54,7 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 	r := &run{
 		lab: l, opt: opt, ops: opsClient(l), journal: j, ledger: newLedger(),
 		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
-		report: newReport(d.Name, opt),
+		report: newReport(d.Name, opt), pinned: d.pins, planned: d.plan,
 	}
 	if opt.Alarms != nil {
 		if err := calm(ctx, opt.Alarms, usual, r.say); err != nil {

@@ -28,13 +28,16 @@ func (r *run) whole(ctx context.Context) error {
 		for _, n := range members {
 			ops := r.lab.Inventory.OpsAddress(inventory.Chatd, n)
 			for name, want := range map[string]int{"members": len(members), "replicas_current": min(maxReplicas, len(members))} {
-				if v, ok := metric(ctx, r.ops, ops, "chatlab_chatlog_"+name); !ok || int(v) < want {
+				switch v, ok := metric(ctx, r.ops, ops, "chatlab_chatlog_"+name); {
+				case !ok:
+					lacks = fmt.Sprintf("%s: %s has no metrics", n.Name, ops)
+				case int(v) < want:
 					lacks = fmt.Sprintf("%s: %s %.0f of %d", n.Name, name, v, want)
 				}
 			}
 		}
-		if n := r.crew.waiting(); lacks == "" && n > 0 {
-			lacks = fmt.Sprintf("%d clients wait for the chat", n)
+		if chat, signIn := r.crew.waiting(), r.crew.signersWaiting(); lacks == "" && chat+signIn > 0 {
+			lacks = fmt.Sprintf("%d clients wait for the chat and %d for a sign-in", chat, signIn)
 		}
 		if lacks == "" {
 			r.report.Whole = max(r.report.Whole, time.Since(began))

@@ -1,0 +1,123 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"chatlab/src/client"
+	"chatlab/src/lab/inventory"
+)
+
+// Who signs up and in, all together twice a second at the most: a password costs
+// the auth server 20 ms of a processor on purpose, and twice that when others use
+// the memory.
+const (
+	leastSigners   = 2
+	usersPerSigner = 30
+	signPause      = 500 * time.Millisecond // between two sign-ins, whoever's
+	oldAccounts    = 40                     // of a pinned signer, for as many sign-ins while it is cut off
+)
+
+// signer signs new users up and in, with a client of its own: each finds out for
+// itself that a server is gone.
+type signer struct {
+	name string
+	pin  string // the node whose auth server is the only one that it knows; "" for all
+	auth *client.Auth
+	gap  gap
+	cut  cutOff
+	old  int // accounts made beforehand, for sign-ins when nobody can be signed up
+}
+
+// hire makes those who sign in, and of those who are pinned, one for each auth
+// server, the accounts that exist beforehand.
+func (c *crew) hire(ctx context.Context) ([]*signer, error) {
+	inv := c.r.lab.Inventory
+	var out []*signer
+	add := func(pin string, bases ...string) error {
+		auth, err := client.NewAuth(bases...)
+		out = append(out, &signer{name: fmt.Sprintf("%s-s%d", c.r.id, len(out)), pin: pin, auth: auth})
+		return err
+	}
+	bases := baseURLs(inv)
+	for i := range max(leastSigners, c.r.opt.Users/usersPerSigner) {
+		k := i % len(bases)
+		if err := add("", append(bases[k:len(bases):len(bases)], bases[:k]...)...); err != nil {
+			return nil, err
+		}
+	}
+	if !c.r.pinned {
+		return out, nil
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	for _, node := range inv.Members(inventory.Authd) {
+		if err := add(node.Name, "http://"+inv.Address(inventory.Authd, node)); err != nil {
+			return nil, err
+		}
+		s := out[len(out)-1]
+		group.Go(func() error { return c.prepareAccounts(gctx, s) })
+	}
+	return out, group.Wait()
+}
+
+// turn is the time between two sign-ins of one signer.
+func (c *crew) turn() time.Duration { return signPause * time.Duration(len(c.signers)) }
+
+// prepareAccounts signs up who will sign in later. Its numbers are those of the
+// producer's sign-ins.
+func (c *crew) prepareAccounts(ctx context.Context, s *signer) error {
+	for range oldAccounts {
+		n := c.r.ledger.next("signup:" + s.oldName())
+		err := s.auth.SignUp(ctx, label(s.oldName(), n), c.r.id+password, "d@example.org")
+		c.r.ledger.answered("signup:"+s.oldName(), n, err)
+		if err != nil {
+			return err
+		}
+	}
+	s.old = oldAccounts
+	return nil
+}
+
+func (s *signer) oldName() string { return s.name + "-old" }
+
+// sign signs a new user up and in. Its id is the label of the event.
+func (c *crew) sign(ctx context.Context, s *signer) {
+	s.gap.asked(time.Now())
+	// An attempt under way when the load stops is brought to its end.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	up := "signup:" + s.name
+	n := c.r.ledger.next(up)
+	var making tries
+	asked := time.Now()
+	err := making.signedUp(s.auth.SignUp(making.counting(ctx), label(s.name, n), c.r.id+password, "d@example.org"))
+	c.r.ledger.answered(up, n, err)
+	s.cut.answered(asked, err)
+	if err == nil {
+		c.signIn(ctx, s, s.name, n)
+		return
+	}
+	c.r.ledger.answered("signin:"+s.name, c.r.ledger.next("signin:"+s.name), notSent{err})
+	if s.old > 0 {
+		s.old--
+		c.signIn(ctx, s, s.oldName(), oldAccounts-1-s.old)
+	}
+}
+
+// signIn signs a user in who exists, the nth of a producer.
+func (c *crew) signIn(ctx context.Context, s *signer, producer string, n int) {
+	in := "signin:" + producer
+	c.r.ledger.next(in)
+	var entering tries
+	asked := time.Now()
+	_, err := s.auth.Login(entering.counting(ctx), label(producer, n), c.r.id+password)
+	if err == nil {
+		s.gap.served(time.Now())
+	}
+	s.cut.answered(asked, err)
+	c.r.ledger.repeated(in, n, entering.count())
+	c.r.ledger.answered(in, n, err)
+}

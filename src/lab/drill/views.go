@@ -1,0 +1,61 @@
+package drill
+
+import (
+	"context"
+	"time"
+)
+
+// views waits until every reader has seen as many lines as the one of its room
+// that saw most, and compares what they saw.
+func (c *crew) views(ctx context.Context) Views {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		v, even := c.compare()
+		if even && v.Lines >= c.r.ledger.receipts(c.r.id+"-u") {
+			return v
+		}
+		select {
+		case <-ctx.Done():
+			return v
+		case <-tick.C:
+		}
+	}
+}
+
+// compare compares the readers of each room.
+func (c *crew) compare() (v Views, even bool) {
+	v.Rooms, v.Readers = len(c.rooms), len(c.chats)
+	for room := range c.rooms {
+		var views []*view
+		for _, m := range c.chats {
+			if m.room == room {
+				views = append(views, &m.view)
+			}
+		}
+		v.add(views)
+	}
+	return v, v.Missing == 0
+}
+
+// add compares the readers of one room.
+func (v *Views) add(room []*view) {
+	most, seen := 0, 0
+	var first uint64
+	for i, reader := range room {
+		count, repeats, hash := reader.state()
+		if i == 0 {
+			first = hash
+		}
+		if hash != first {
+			v.Differ++
+		}
+		v.Repeats += repeats
+		most = max(most, count)
+		seen += count
+	}
+	v.Lines += most
+	v.Missing += most*len(room) - seen
+}
