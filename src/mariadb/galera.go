@@ -18,6 +18,7 @@ const (
 	shuttingDown    = 1053 // ER_SERVER_SHUTDOWN
 	killed          = 1927 // ER_CONNECTION_KILLED
 	conflict        = 1213 // ER_LOCK_DEADLOCK: another server was first, as of a deadlock
+	notInSync       = 1205 // ER_LOCK_WAIT_TIMEOUT: it cannot wait for the others' writes while they decide who is there
 )
 
 // ready tells why a server should not be used although it takes connections: it

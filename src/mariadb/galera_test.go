@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func TestGalera(t *testing.T) {
 	t.Run("a user is known to every server at once", func(t *testing.T) { knownAtOnce(t, c) })
 	t.Run("of many that take one id one gets it", func(t *testing.T) { oneGetsIt(t, c) })
 	t.Run("when a server falls silent another is used", func(t *testing.T) { silent(t, c) })
+	t.Run("that a user is unknown is said while a server leaves and comes back", func(t *testing.T) { unknownMeanwhile(t, c) })
 	t.Run("a server that lost the others is not used", func(t *testing.T) { minority(t, c) })
 }
 
@@ -107,6 +109,41 @@ func silent(t *testing.T, c mariadbtest.Cluster) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
+}
+
+// unknownMeanwhile asks for users who are not there, which a server answers once it
+// has all that the others had committed: it cannot wait for that while they decide
+// which of them are there.
+func unknownMeanwhile(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var asking sync.WaitGroup
+	var asked, slow atomic.Int64
+	for first := range c {
+		s := by(t, cfg, first)
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				begun := time.Now()
+				_, err := s.Get(t.Context(), "nobody")
+				if !errs.Is(err, errs.NotFound) {
+					t.Errorf("after %s: %v", time.Since(begun), err)
+				}
+				asked.Add(1)
+				slow.Store(max(slow.Load(), time.Since(begun).Milliseconds()))
+			}
+		})
+	}
+	isolate := func(yes int) { c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes)) }
+	isolate(1)
+	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
+	c[1].WaitFor(t, "wsrep_cluster_size", "2")
+	isolate(0)
+	c[0].WaitFor(t, "wsrep_local_state_comment", "Synced")
+	c[0].WaitFor(t, "wsrep_cluster_size", "3")
+	cancel()
+	asking.Wait()
+	t.Logf("asked %d times, the slowest took %d ms", asked.Load(), slow.Load())
 }
 
 func minority(t *testing.T, c mariadbtest.Cluster) {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"chatlab/src/auth"
 	"chatlab/src/errs"
 )
@@ -98,10 +96,7 @@ func (s *Store) Create(ctx context.Context, u auth.User) error {
 	return away(err)
 }
 
-func isDuplicate(err error) bool {
-	var fault *mysql.MySQLError
-	return errors.As(err, &fault) && fault.Number == duplicate
-}
+func isDuplicate(err error) bool { return is(err, duplicate) }
 
 // holds tells whether the user is there with this very hash, whose salt is no
 // other's.

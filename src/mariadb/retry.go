@@ -25,15 +25,20 @@ const (
 )
 
 // call runs one statement within the time of a call, and runs it again: on
-// another server when the connection is lost, and after a conflict with what
-// another server did. Lost says that an earlier try may have been carried out.
+// another server when the connection is lost, after a conflict with what
+// another server did, and while the servers decide which of them are there. Lost
+// says that an earlier try may have been carried out.
 func (s *Store) call(ctx context.Context, statement func(ctx context.Context, lost bool) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	lost := false
 	for n := 1; ; n++ {
 		err := s.try(ctx, func(ctx context.Context) error { return statement(ctx, lost) })
-		again := isConflict(err) || s.conn.several() && isLost(err)
+		for is(err, notInSync) && s.conn.several() && ctx.Err() == nil {
+			sleep(ctx, againAfter)
+			err = s.try(ctx, func(ctx context.Context) error { return statement(ctx, lost) })
+		}
+		again := is(err, conflict) || s.conn.several() && isLost(err)
 		if !again || n == attempts || ctx.Err() != nil {
 			return err
 		}
@@ -90,9 +95,10 @@ func (s *Store) lookAfter() {
 	}()
 }
 
-func isConflict(err error) bool {
+// is tells whether a server refused with an error of this number.
+func is(err error, number uint16) bool {
 	var fault *mysql.MySQLError
-	return errors.As(err, &fault) && fault.Number == conflict
+	return errors.As(err, &fault) && fault.Number == number
 }
 
 // isLost tells whether a failure is the connection's or the server's, so that
