@@ -164,6 +164,47 @@ def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=Fals
     return faults
 
 
+CONTROLLER = "this controller"
+
+
+def _clocks(hostvars, hosts, heard):
+    """How far each clock is ahead of the controller's: the least and the most that it can be, since the answers took time."""
+    clocks = {CONTROLLER: (0.0, 0.0)}
+    for host in hosts:
+        facts = probe_facts(hostvars[host].get("preflight_probe", {}).get("stdout", ""))
+        if "clock" in facts and "asked" in facts:
+            clocks[host] = (float(facts["clock"]) - heard, float(facts["clock"]) - float(facts["asked"]))
+    return clocks
+
+
+def _gap(clock, other):
+    """By how many seconds a clock is certainly ahead of another; negative: behind; 0: they may be the same."""
+    return max(0.0, clock[0] - other[1]) + min(0.0, clock[1] - other[0])
+
+
+def _lasting(seconds):
+    """A span of time as a person says it."""
+    minutes, rest = divmod(int(round(abs(seconds))), 60)
+    hours, minutes = divmod(minutes, 60)
+    return " ".join("%d %s" % part for part in ((hours, "h"), (minutes, "min"), (rest, "s")) if part[0])
+
+
+def clock_faults(hostvars, hosts, heard, limit=4.0):
+    """Lines that say whose clock differs from most others'; heard is when the controller had the last answer of the probe."""
+    clocks = _clocks(hostvars, hosts, heard)
+    names = [CONTROLLER] + [host for host in hosts if host in clocks]
+    # The clock with which most agree is right, the controller's if in doubt.
+    right = max(names, key=lambda name: sum(abs(_gap(clocks[name], other)) <= limit for other in clocks.values()))
+    faults = []
+    for name in names:
+        gap = _gap(clocks[name], clocks[right])
+        if abs(gap) > limit:
+            faults.append("%s: its clock is %s %s %s's: tokens and events go by the clock, set it there with `chronyc makestep` or `date --set`"
+                          % (name if name == CONTROLLER else "host " + name, _lasting(gap), "ahead of" if gap > 0 else "behind",
+                             right if right == CONTROLLER else "host " + right))
+    return faults
+
+
 def item_of(path, attributes):
     """An item of the module lab_files without its content."""
     return dict(attributes, path=path)
@@ -217,7 +258,7 @@ class FilterModule(object):
     def filters(self):
         """Return the filters by name."""
         return {
-            "inventory_faults": inventory_faults, "machine_faults": machine_faults,
+            "inventory_faults": inventory_faults, "machine_faults": machine_faults, "clock_faults": clock_faults,
             "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents, "item_of": item_of,
             "zabbix_hosts": zabbix_hosts, "contents_of": contents_of,
         }

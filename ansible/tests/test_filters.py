@@ -1,6 +1,8 @@
 """What preflight says of machines that cannot carry the lab: run by `go test ./src/packaging`."""
 import os
+import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "filter_plugins"))
@@ -53,6 +55,58 @@ class MachineFaults(unittest.TestCase):
         self.check("lets kim not in as root", result={"rc": 1, "stdout": "", "stderr": "sudo: a password is required"})
         self.check("ssh-keygen -R 192.0.2.1", result={"unreachable": True, "msg": "Host key verification failed."})
         self.check("cannot be reached by SSH", result={"unreachable": True, "msg": "Connection timed out"})
+
+
+class ClockFaults(unittest.TestCase):
+    """Clocks that differ, told from answers that take their time."""
+
+    def faults(self, heard=1002.0, **clocks):
+        """The faults of machines that were asked at 1000, one after the other, and whose clocks said this."""
+        names = sorted(clocks)
+        hostvars = {name: {"preflight_probe": {"rc": 0, "stdout": "asked=%d\r\nclock=%s\r\n" % (1000 + n, clocks[name])}}
+                    for n, name in enumerate(names)}
+        return chatlab.clock_faults(hostvars, names, heard)
+
+    def test_answers_that_take_time(self):
+        """Slow machines, and no fault."""
+        self.assertEqual(self.faults(auth="1000.1", chat="1001.5", log="1002.9"), [])
+        self.assertEqual(self.faults(heard=1060.0, auth="1001.0", chat="1031.0", log="1059.0"), [])
+
+    def test_one_machine(self):
+        """Ten minutes ahead or behind."""
+        got = self.faults(auth="1600.5", chat="1001.5", log="1002.1")
+        self.assertEqual(len(got), 1, got)
+        self.assertIn("host auth: its clock is 9 min 58 s ahead of this controller's: tokens and events go by the clock, set it there", got[0])
+        got = self.faults(auth="1000.5", chat="401.5", log="1002.1")
+        self.assertEqual(len(got), 1, got)
+        self.assertIn("host chat: its clock is 10 min behind this controller's", got[0])
+        self.assertIn("host one: its clock is 2 h 5 s ahead", self.faults(one="8207.0")[0])
+
+    def test_two_machines(self):
+        """Each is named."""
+        got = self.faults(auth="1300.5", chat="1001.5", log="402.1")
+        self.assertEqual([line.split(" ")[1] for line in got], ["auth:", "log:"], got)
+
+    def test_the_controller(self):
+        """It is the one that differs from all."""
+        got = self.faults(auth="400.5", chat="401.5", log="402.1")
+        self.assertEqual(len(got), 1, got)
+        self.assertIn("this controller: its clock is 10 min ahead of host auth's", got[0])
+
+    def test_a_machine_without_an_answer(self):
+        """Others say what is wrong with it."""
+        self.assertEqual(chatlab.clock_faults({"one": {"preflight_probe": {"unreachable": True}}}, ["one"], 1000.0), [])
+
+    def test_the_probe(self):
+        """What it really says of this machine's clock."""
+        probe = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "roles", "preflight", "files", "probe.sh")
+        asked = time.time()
+        said = subprocess.check_output(["sh", probe]).decode()
+        for late, want in ((0, []), (600, ["ahead of"]), (-600, ["behind"])):
+            text = "asked=%f\n%s" % (asked - late, said)
+            got = chatlab.clock_faults({"one": {"preflight_probe": {"stdout": text}}}, ["one"], time.time() - late)
+            self.assertEqual([word for line in got for word in want if word in line], want, got)
+            self.assertEqual(len(got), len(want), got)
 
 
 class ZabbixHosts(unittest.TestCase):
