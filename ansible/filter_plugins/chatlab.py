@@ -73,6 +73,38 @@ def _group_faults(groups, hostvars):
     return faults
 
 
+# The variables that name an address which moves between the machines of a group.
+VIPS = [("auth_vip", "authd"), ("chat_vip", "chatd")]
+
+
+def _vip_fault(key, text, hosts, hostvars, taken):
+    """What is wrong with an address that is to move between hosts, or nothing."""
+    try:
+        address = ipaddress.IPv4Address(u"%s" % text)
+    except ValueError:
+        return "%s %s is no IPv4 address: mend it in the inventory" % (key, text)
+    if address in taken:
+        return "%s %s is also %s: name a free address of the public network" % (key, address, taken[address])
+    taken[address] = key
+    if len(hosts) < 2:
+        return "%s is set, and only one host could have it, %s: name several, or remove %s" % (key, " and ".join(hosts) or "none", key)
+    for host in hosts:
+        network = ipaddress.ip_network(u"%s/24" % hostvars[host]["public_address"], strict=False)
+        if address not in network or address in (network.network_address, network.broadcast_address):
+            return "%s %s is no address of %s, the public network of host %s: name a free one of it" % (key, address, network, host)
+    return None
+
+
+def _vip_faults(hostvars, groups, taken):
+    """Faults of the addresses that move; taken maps addresses to what has them."""
+    faults = []
+    values = hostvars[groups["all"][0]]
+    for key, group in VIPS:
+        if values.get(key):
+            faults.append(_vip_fault(key, values[key], groups.get(group, []), hostvars, taken))
+    return [fault for fault in faults if fault]
+
+
 def inventory_faults(hostvars, groups):
     """Lines that say what is wrong with an inventory, each with the host and the fix."""
     faults, taken, used = [], {}, set()
@@ -83,6 +115,8 @@ def inventory_faults(hostvars, groups):
         if host not in used:
             faults.append("host %s is in no group: name it below `all: children:`, or remove it" % host)
     faults += _group_faults(groups, hostvars)
+    if not faults:  # what follows needs the addresses
+        faults += _vip_faults(hostvars, groups, taken)
     return sorted(set(faults), key=faults.index)
 
 

@@ -12,13 +12,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/token"
 )
 
 // Options is what a Server is made of.
 type Options struct {
-	Listen   string // host:port; port 0 takes a free one
+	Listen   string   // host:port; port 0 takes a free one
+	Also     []string // further addresses, see app.Listen
 	Log      Log
 	Presence Presence // nil for a server of its own
 	Tokens   *token.Ring
@@ -34,7 +36,7 @@ type Server struct {
 	tokens *token.Ring
 	limits Limits
 	logger *slog.Logger
-	ln     *net.TCPListener
+	ln     net.Listener // of TCP
 	hub    *hub
 	stats  *Metrics
 	rates  *rates
@@ -62,20 +64,20 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	cfg := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 2, Count: 3}}
-	ln, err := cfg.Listen(context.Background(), "tcp", o.Listen)
+	ln, err := app.Listen(cfg, o.Listen, o.Also...)
 	if err != nil {
-		return nil, errs.E(errs.Usage, "chat listener: %w", err).WithFix("stop what holds the address, or set listen")
+		return nil, errs.E(errs.Usage, "chat listener: %w", err).WithFix("stop what holds the address, or set listen or also")
 	}
 	stats := NewMetrics(o.Metrics)
 	return &Server{
 		log: o.Log, peers: o.Presence, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
-		ln: ln.(*net.TCPListener), hub: newHub(o.Log, stats), stats: stats,
+		ln: ln, hub: newHub(o.Log, stats), stats: stats,
 		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
 		aside: make(chan func()), open: map[*session]struct{}{},
 	}, nil
 }
 
-// Addr returns the address that was bound.
+// Addr returns the address that was bound, the first of several.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
 // Users returns who is in a room of this server, sorted.
@@ -142,11 +144,11 @@ func (s *Server) accept(ctx context.Context, hubEnd chan error) error {
 		}
 	}()
 	for wait := time.Millisecond; ; {
-		conn, err := s.ln.AcceptTCP()
+		conn, err := s.ln.Accept()
 		switch {
 		case err == nil:
 			wait = time.Millisecond
-			s.start(conn)
+			s.start(conn.(*net.TCPConn))
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, net.ErrClosed):

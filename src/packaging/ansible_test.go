@@ -122,6 +122,30 @@ func TestBadInventoriesAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// The same of addresses that move, which need several machines.
+func TestBadVIPsAreRefusedAtOnce(t *testing.T) {
+	good := read(t, filepath.Join("..", "..", "ansible", "tests", "inventory-ha", "hosts.yml"))
+	alone := read(t, filepath.Join("..", "..", "ansible", "tests", "inventory", "hosts.yml"))
+	for name, c := range map[string]struct{ text, old, new, want string }{
+		"no address":   {good, "auth_vip: 192.0.2.21", "auth_vip: auth.example", "auth_vip auth.example is no IPv4 address: mend it"},
+		"outside":      {good, "chat_vip: 192.0.2.22", "chat_vip: 198.51.100.22", "chat_vip 198.51.100.22 is no address of 192.0.2.0/24, the public network of host log: name a free one"},
+		"broadcast":    {good, "chat_vip: 192.0.2.22", "chat_vip: 192.0.2.255", "chat_vip 192.0.2.255 is no address of 192.0.2.0/24"},
+		"a host's":     {good, "auth_vip: 192.0.2.21", "auth_vip: 192.0.2.12", "auth_vip 192.0.2.12 is also public_address of host chat: name a free address"},
+		"twice":        {good, "chat_vip: 192.0.2.22", "chat_vip: 192.0.2.21", "chat_vip 192.0.2.21 is also auth_vip: name a free address"},
+		"single hosts": {alone, "    auth_port: 8081\n", "    auth_port: 8081\n    auth_vip: 192.0.2.21\n", "auth_vip is set, and only one host could have it, auth: name several, or remove auth_vip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(c.text, c.old) {
+				t.Fatalf("the inventory has no %q", c.old)
+			}
+			path := filepath.Join(t.TempDir(), "hosts.yml")
+			write(t, path, strings.Replace(c.text, c.old, c.new, 1))
+			refused(t, c.want, "-i", path)
+		})
+	}
+}
+
 // A machine that cannot be reached, or not by this user.
 func TestUnreachableMachinesAreNamed(t *testing.T) {
 	good := read(t, filepath.Join("..", "..", "ansible", "tests", "inventory", "hosts.yml"))

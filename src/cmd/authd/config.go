@@ -12,7 +12,8 @@ import (
 
 // config holds authd's keys; app.Env.Load says where they come from.
 type config struct {
-	Listen string `mapstructure:"listen" usage:"address of the HTTP API, host:port"`
+	Listen string   `mapstructure:"listen" usage:"address of the HTTP API, host:port"`
+	Also   []string `mapstructure:"also" usage:"further addresses of the HTTP API, which may be another machine's at the moment"`
 	Ops    struct {
 		Listen string `mapstructure:"listen" usage:"private address of /metrics, /healthz and /readyz"`
 	} `mapstructure:"ops"`

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"chatlab/src/app"
@@ -50,7 +51,7 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "version", app.Version(), "address", d.ln.Addr().String(), "ops", d.ops.Addr())
+	log.Info("serving", "version", app.Version(), "address", strings.Join(app.Addresses(d.ln), " "), "ops", d.ops.Addr())
 	return d.serve(ctx)
 }
 
@@ -77,8 +78,8 @@ func listen(cfg *config, log *slog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.ln, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, errs.E(errs.Usage, "listener: %w", err).WithFix("stop what holds the address, or set listen")
+	if d.ln, err = app.Listen(net.ListenConfig{}, cfg.Listen, cfg.Also...); err != nil {
+		return nil, errs.E(errs.Usage, "listener: %w", err).WithFix("stop what holds the address, or set listen or also")
 	}
 	return d, nil
 }

@@ -16,7 +16,8 @@ import (
 
 // config is chatd's configuration; `chatd --help` shows it.
 type config struct {
-	Listen string `mapstructure:"listen" usage:"address of the chat listener"`
+	Listen string   `mapstructure:"listen" usage:"address of the chat listener"`
+	Also   []string `mapstructure:"also" usage:"further addresses of the chat listener, which may be another machine's at the moment"`
 	Ops    struct {
 		Listen string `mapstructure:"listen" usage:"address of /metrics, /healthz and /readyz"`
 	} `mapstructure:"ops"`

@@ -85,7 +85,7 @@ func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, log
 		return err
 	}
 	d.chat, err = chat.New(chat.Options{
-		Listen: cfg.Listen, Log: d.log, Presence: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
+		Listen: cfg.Listen, Also: cfg.Also, Log: d.log, Presence: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
 		Metrics: d.ops.Registry, Logger: logger,
 	})
 	if err != nil {

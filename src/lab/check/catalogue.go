@@ -12,7 +12,7 @@ import (
 // Catalogue returns all checks of a lab, in the order of the user's journey.
 func Catalogue(j *Journey) []Check {
 	var all []Check
-	for _, part := range []func(*Journey) []Check{authChecks, chatChecks, clusterChecks, eventChecks, healthChecks, opsChecks, netChecks, matrixChecks, hostChecks, zabbixChecks, grafanaChecks} {
+	for _, part := range []func(*Journey) []Check{authChecks, chatChecks, clusterChecks, vipChecks, eventChecks, healthChecks, opsChecks, netChecks, matrixChecks, hostChecks, zabbixChecks, grafanaChecks} {
 		all = append(all, part(j)...)
 	}
 	return append(all, secretChecks()...)

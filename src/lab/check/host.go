@@ -148,6 +148,11 @@ func (e *Env) listed(n inventory.Node) []string {
 			out = append(out, "tcp "+inv.Address(service, n))
 		}
 	}
+	for _, service := range []string{inventory.Authd, inventory.Chatd} { // also where the address is not at the moment
+		if vip := inv.VIP(service); vip != "" && slices.Contains(inv.Members(service), n) {
+			out = append(out, "tcp "+vip)
+		}
+	}
 	for _, o := range ops {
 		if slices.Contains(inv.Members(o.part), n) {
 			out = append(out, "tcp "+inv.OpsAddress(o.name, n))

@@ -72,7 +72,12 @@ func (j *Journey) auth(ctx context.Context, c call) (reply, error) {
 	if len(servers) == 0 {
 		return reply{}, fmt.Errorf("the inventory has no %s", partAuth)
 	}
-	url := "http://" + servers[c.node%len(servers)].addr + c.path
+	return j.authAt(ctx, servers[c.node%len(servers)].addr, c)
+}
+
+// authAt is auth at an address; c's node does not matter.
+func (j *Journey) authAt(ctx context.Context, addr string, c call) (reply, error) {
+	url := "http://" + addr + c.path
 	for {
 		r, err := j.do(ctx, url, c)
 		if err != nil || r.status != http.StatusTooManyRequests {

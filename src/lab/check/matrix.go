@@ -75,14 +75,14 @@ func (e *Env) matrixFrom(ctx context.Context, node string) error {
 func (e *Env) closed(ctx context.Context, dial dialer, from string) {
 	var dials errgroup.Group
 	dials.SetLimit(4 * workers)
-	for _, n := range e.lab.Inventory.Nodes {
+	for _, public := range e.publicAddresses() {
 		for _, port := range e.privatePorts() {
-			addr := net.JoinHostPort(n.Public.String(), port)
+			addr := net.JoinHostPort(public.addr, port)
 			dials.Go(func() error {
 				limit, cancel := context.WithTimeout(ctx, e.allow(isolationTimeout))
 				defer cancel()
 				err := answers(limit, dial, addr)
-				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s, from %s", addr, n.Name, from), "it answers")
+				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s, from %s", addr, public.node, from), "it answers")
 				return nil
 			})
 		}

@@ -136,22 +136,36 @@ func (e *Env) isolated(ctx context.Context, private []endpoint) error {
 		e.True(err == nil, fmt.Sprintf("%s answering on %s's private address", at.addr, at.node), "%v", err)
 	}
 	var dials errgroup.Group
-	for _, n := range e.lab.Inventory.Nodes {
+	for _, public := range e.publicAddresses() {
 		for port := range ports {
 			if e.publicPort(port) {
 				continue
 			}
-			addr := net.JoinHostPort(n.Public.String(), port)
+			addr := net.JoinHostPort(public.addr, port)
 			dials.Go(func() error {
 				limit, cancel := context.WithTimeout(ctx, e.allow(isolationTimeout))
 				defer cancel()
 				err := answers(limit, outside, addr)
-				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s", addr, n.Name), "it answers")
+				e.True(err != nil, fmt.Sprintf("nothing at %s, the public address of %s", addr, public.node), "it answers")
 				return nil
 			})
 		}
 	}
 	return dials.Wait()
+}
+
+// publicAddresses are the nodes' own, and those that move, without ports.
+func (e *Env) publicAddresses() []endpoint {
+	var all []endpoint
+	for _, n := range e.lab.Inventory.Nodes {
+		all = append(all, endpoint{n.Name, n.Public.String()})
+	}
+	for _, part := range []string{partAuth, partChat} {
+		if host, _, err := net.SplitHostPort(e.lab.Inventory.VIP(part)); err == nil {
+			all = append(all, endpoint{"whichever " + part + " has it", host})
+		}
+	}
+	return all
 }
 
 // publicPort tells whether a port is one of those that users need.

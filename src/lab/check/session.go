@@ -31,8 +31,13 @@ func (j *Journey) dialChat(ctx context.Context, n int, hello string) (*session, 
 	if len(servers) == 0 {
 		return nil, fmt.Errorf("the inventory has no %s", partChat)
 	}
+	return dialChatAt(ctx, servers[n%len(servers)].addr, hello)
+}
+
+// dialChatAt is dialChat to an address.
+func dialChatAt(ctx context.Context, addr, hello string) (*session, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", servers[n%len(servers)].addr)
+	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func (p *parser) complete() {
 	}
 	p.quorum()
 	p.ports()
+	p.vips()
 }
 
 // quorum demands that a service which is one with its members can tell whether

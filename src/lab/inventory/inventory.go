@@ -113,14 +113,14 @@ func (inv *Inventory) PasswordMinLength() int {
 // Address returns host:port where a service listens on a node: authd and chatd
 // on the public network, the others on the private one.
 func (inv *Inventory) Address(service string, n Node) string {
-	switch service {
-	case Authd:
-		return join(n.Public, inv.ports["auth"])
-	case Chatd:
-		return join(n.Public, inv.ports["chat"])
+	if name, public := publicPorts[service]; public {
+		return join(n.Public, inv.ports[name])
 	}
 	return join(n.Private, inv.ports[service])
 }
+
+// publicPorts are the variables, without _port, of the ports on the public network.
+var publicPorts = map[string]string{Authd: "auth", Chatd: "chat"}
 
 // Addresses returns host:port of each member of a service.
 func (inv *Inventory) Addresses(service string) []string {

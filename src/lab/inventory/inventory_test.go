@@ -99,6 +99,41 @@ func TestSeveralChatServersHaveRoutes(t *testing.T) {
 	}
 }
 
+// several is good with an auth server and a chat server on each node, and an address
+// for each service.
+var several = strings.NewReplacer("authd: {hosts: {auth: {}}}", "authd: {hosts: {chat: {}, auth: {}, log: {}}}",
+	"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, auth: {}, log: {}}}",
+	"    auth_port: 81\n", "    auth_port: 81\n    chatd_routes_port: 99\n    auth_vip: 10.0.1.8\n    chat_vip: 10.0.1.9\n").Replace(good)
+
+func TestAServiceHasAnAddressThatMoves(t *testing.T) {
+	inv := parse(t, several)
+	for service, want := range map[string]string{inventory.Authd: "10.0.1.8:81", inventory.Chatd: "10.0.1.9:82", inventory.Logd: ""} {
+		if got := inv.VIP(service); got != want {
+			t.Errorf("%s: %q, want %q", service, got, want)
+		}
+		if got := parse(t, good).VIP(service); got != "" {
+			t.Errorf("%s: %q where the inventory names none", service, got)
+		}
+	}
+}
+
+func TestAnAddressThatCannotMoveIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct{ text, old, new, want, fix string }{
+		"no address":   {several, "auth_vip: 10.0.1.8", "auth_vip: auth.example", `auth_vip: "auth.example" is not an IPv4 address`, "without port"},
+		"outside":      {several, "chat_vip: 10.0.1.9", "chat_vip: 10.0.3.9", "chat_vip: 10.0.3.9 is not in 10.0.1.0/24, the public network of log", "free address"},
+		"a host's":     {several, "auth_vip: 10.0.1.8", "auth_vip: 10.0.2.2", "auth_vip: 10.0.2.2 is also the private_address of chat", "free address"},
+		"twice":        {several, "chat_vip: 10.0.1.9", "chat_vip: 10.0.1.8", "chat_vip: 10.0.1.8 is also the auth_vip", "free address"},
+		"single hosts": {good, "    auth_port: 81\n", "    auth_port: 81\n    auth_vip: 10.0.1.8\n", "auth_vip: only one host could have it", "remove auth_vip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := inventory.Parse("hosts.yml", []byte(strings.Replace(tt.text, tt.old, tt.new, 1)))
+			if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(errs.FixOf(err), tt.fix) {
+				t.Errorf("says %v, fix %q; want %q, %q", err, errs.FixOf(err), tt.want, tt.fix)
+			}
+		})
+	}
+}
+
 func TestEachMistakeIsNamedWithItsFix(t *testing.T) {
 	tests := map[string]struct{ old, new, want, fix string }{
 		"public address missing":   {"      public_address: 10.0.1.2\n", "", "host chat: public_address is missing", "add public_address"},

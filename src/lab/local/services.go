@@ -19,6 +19,12 @@ func (t *Target) fits() error {
 				WithFix("leave one host in group %s, or choose another target", one.service)
 		}
 	}
+	for _, service := range []string{inventory.Authd, inventory.Chatd} {
+		if vip := t.inv.VIP(service); vip != "" {
+			return errs.E(errs.Usage, "target local has no machines that %s could move between; %s names it", vip, t.inv.Path).
+				WithFix("remove auth_vip and chat_vip, or choose another target")
+		}
+	}
 	return nil
 }
 

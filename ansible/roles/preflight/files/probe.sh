@@ -12,5 +12,6 @@ if [ -x /usr/bin/python3 ]; then echo python3=yes; fi
 if grep -qw avx /proc/cpuinfo; then echo avx=yes; fi
 echo "container=$(systemd-detect-virt --container 2>/dev/null || true)"
 ip -o addr | awk '{ split($4, a, "/"); print "address=" a[1] "/" $2 }'
+if [ -e /usr/libexec/keepalived/chatlab-ready ]; then echo vip=yes; fi
 # Last: what came before took its time, too.
 echo "clock=$(date +%s.%N)"
