@@ -260,6 +260,25 @@ func TestTheMajorityServesAndAMinorityRefuses(t *testing.T) {
 	}
 }
 
+// TestALeaderThatIsAloneSoonStops: what it takes meanwhile it has to drop again.
+func TestALeaderThatIsAloneSoonStops(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	persist(t, r.logs[0], line(0))
+	leader := r.leader()
+	log := r.logs[leader]
+	for i := range r.logs {
+		if i != leader {
+			r.stop(i)
+		}
+	}
+	alone := time.Now()
+	until(t, "it leads no more", func() bool { return !log.Leads() })
+	if took := time.Since(alone); took > 8*time.Second {
+		t.Errorf("it led for %s alone", took)
+	}
+}
+
 func TestAMemberWithoutItsFilesGetsThemFromTheOthers(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 3)
@@ -366,7 +385,7 @@ func TestAClusterIsRefusedBeforeAnythingStarts(t *testing.T) {
 
 // A version of nats-server that names its variables otherwise is found out here.
 func TestTheTimesOfElectionsAreThoseOfJetStream(t *testing.T) {
-	if want := [2]time.Duration{4 * time.Second, 9 * time.Second}; natslog.TheirElections != want {
-		t.Errorf("nats-server's election times are %v, not %v: see timers.go", natslog.TheirElections, want)
+	if want := [4]time.Duration{4 * time.Second, 9 * time.Second, 10 * time.Second, 10 * time.Second}; natslog.TheirTimes != want {
+		t.Errorf("nats-server's election times are %v, not %v: see timers.go", natslog.TheirTimes, want)
 	}
 }

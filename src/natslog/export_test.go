@@ -42,5 +42,6 @@ func Reset(ctx context.Context, members ...*Log) error {
 	return members[0].create(ctx)
 }
 
-// TheirElections are JetStream's own times of elections, at the start of the process.
-var TheirElections = [2]time.Duration{minElectionTimeout, maxElectionTimeout}
+// TheirTimes are JetStream's own times of elections and of a leader that is alone, at
+// the start of the process.
+var TheirTimes = [4]time.Duration{minElectionTimeout, maxElectionTimeout, lostQuorumInterval, lostQuorumCheck}
