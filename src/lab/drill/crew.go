@@ -165,7 +165,7 @@ func (c *crew) work(ctx context.Context) *load {
 	for i, s := range c.signers {
 		l.hands.Go(func() {
 			pause(ctx, turn*time.Duration(i)/time.Duration(len(c.signers)))
-			paced(ctx, turn, func() { c.sign(ctx, s) })
+			paced(ctx, turn, func() { c.signUntilServed(ctx, s) })
 		})
 	}
 	return l

@@ -18,6 +18,7 @@ const (
 	leastSigners   = 2
 	usersPerSigner = 30
 	signPause      = 500 * time.Millisecond // between two sign-ins, whoever's
+	signAgain      = 250 * time.Millisecond // after one that failed: who is not served asks again
 	oldAccounts    = 40                     // of a pinned signer, for as many sign-ins while it is cut off
 )
 
@@ -83,8 +84,16 @@ func (c *crew) prepareAccounts(ctx context.Context, s *signer) error {
 
 func (s *signer) oldName() string { return s.name + "-old" }
 
+// signUntilServed signs a new user up and in, another one when that fails, as a
+// person would who is not served.
+func (c *crew) signUntilServed(ctx context.Context, s *signer) {
+	for !c.sign(ctx, s) && ctx.Err() == nil {
+		pause(ctx, signAgain)
+	}
+}
+
 // sign signs a new user up and in. Its id is the label of the event.
-func (c *crew) sign(ctx context.Context, s *signer) {
+func (c *crew) sign(ctx context.Context, s *signer) (served bool) {
 	s.gap.asked(time.Now())
 	// An attempt under way when the load stops is brought to its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
@@ -97,18 +106,18 @@ func (c *crew) sign(ctx context.Context, s *signer) {
 	c.r.ledger.answered(up, n, err)
 	s.cut.answered(asked, err)
 	if err == nil {
-		c.signIn(ctx, s, s.name, n)
-		return
+		return c.signIn(ctx, s, s.name, n)
 	}
 	c.r.ledger.answered("signin:"+s.name, c.r.ledger.next("signin:"+s.name), notSent{err})
 	if s.old > 0 {
 		s.old--
 		c.signIn(ctx, s, s.oldName(), oldAccounts-1-s.old)
 	}
+	return false
 }
 
 // signIn signs a user in who exists, the nth of a producer.
-func (c *crew) signIn(ctx context.Context, s *signer, producer string, n int) {
+func (c *crew) signIn(ctx context.Context, s *signer, producer string, n int) (served bool) {
 	in := "signin:" + producer
 	c.r.ledger.next(in)
 	var entering tries
@@ -120,4 +129,5 @@ func (c *crew) signIn(ctx context.Context, s *signer, producer string, n int) {
 	s.cut.answered(asked, err)
 	c.r.ledger.repeated(in, n, entering.count())
 	c.r.ledger.answered(in, n, err)
+	return err == nil
 }

@@ -87,3 +87,23 @@ func TestAnIDThatIsTakenSaysNothingAfterTwoRequests(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWhoIsNotServedAsksAgain: a pause until the next turn would count as a time
+// without a sign-in.
+func TestWhoIsNotServedAsksAgain(t *testing.T) {
+	r := &run{id: "d1", ledger: newLedger()}
+	only := newAuthServer(t, r.ledger, 1)
+	auth, err := client.NewAuth(only.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(auth.Close)
+	c, s := &crew{r: r}, &signer{name: "d1-s0", auth: auth}
+	c.signUntilServed(t.Context(), s)
+	if a := r.ledger.sum(); a.Sent != 4 || a.Acked != 3 || a.Unknown != 1 || !a.clean() {
+		t.Errorf("%+v", a)
+	}
+	if open := s.gap.open(time.Now()); open != 0 {
+		t.Errorf("the gap is open for %s", open)
+	}
+}
