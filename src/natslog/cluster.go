@@ -20,14 +20,14 @@ import (
 
 // Cluster says how a log finds the others. All members take the same peers.
 type Cluster struct {
-	Listen string   // host:port of the routes listener
-	Peers  []string // host:port of every member's routes listener; this one's may be among them
-	TLS    mtls.Files
+	Listen    string // host:port of the routes listener
+	PeersFile string // every member's name and routes listener, one a line; followed
+	TLS       mtls.Files
 
-	host string
-	port int
-	urls []*url.URL // of the others
-	tls  *tls.Config
+	host  string
+	port  int
+	peers peers
+	tls   *tls.Config
 
 	password string // of the listener for clients
 }
@@ -36,6 +36,8 @@ const (
 	clusterName = "chatlab"
 	maxReplicas = 3
 	account     = "$G" // the embedded server's only account for clients
+	logUser     = "chatd"
+	systemUser  = "system" // who may remove a member
 
 	routePing     = time.Second // and a route that misses routePingsOut of them is cut
 	routePingsOut = 3
@@ -46,27 +48,17 @@ const (
 	handOverEvery = 5 * time.Millisecond
 )
 
-// Prepare reads the addresses and the certificates. Fails with code usage.
-func (c *Cluster) Prepare() error {
+// Prepare reads the addresses and the certificates for the member of a name. Fails
+// with code usage.
+func (c *Cluster) Prepare(node string) error {
 	host, port, err := address(c.Listen)
 	if err != nil {
 		return errs.E(errs.Usage, "cluster.listen: %w", err).WithFix("set it to host:port on the private network")
 	}
-	c.host, c.port, c.urls = host, port, nil
-	for _, p := range c.Peers {
-		if _, _, err := address(p); err != nil {
-			return errs.E(errs.Usage, "cluster.peers: %w", err).WithFix("name host:port of each member")
-		}
-		if p != c.Listen {
-			c.urls = append(c.urls, &url.URL{Scheme: "nats-route", Host: p})
-		}
-	}
-	if len(c.urls) == 1 {
-		return errs.E(errs.Usage, "cluster.peers: two members are no cluster: when one is away the other cannot tell whether it is alone").
-			WithFix("name three members or more, or none")
-	}
-	if len(c.urls) == 0 {
-		return errs.E(errs.Usage, "cluster.peers names no other member").WithFix("name all members, or leave cluster.listen empty")
+	c.host, c.port = host, port
+	c.peers.path, c.peers.node = c.PeersFile, node
+	if _, err := c.peers.read(); err != nil {
+		return err
 	}
 	c.tls, err = mtls.Peer(c.TLS)
 	return err
@@ -86,7 +78,7 @@ func (c *Cluster) members() int {
 	if c == nil {
 		return 1
 	}
-	return 1 + len(c.urls)
+	return len(c.peers.all())
 }
 
 // replicas follows the number of members.
@@ -98,13 +90,20 @@ func (c *Cluster) replicas() int { return min(c.members(), maxReplicas) }
 func (c *Cluster) join(o *server.Options) {
 	electSooner()
 	c.password = rand.Text()
-	o.DontListen, o.Host, o.Port, o.Authorization = false, "127.0.0.1", server.RANDOM_PORT, c.password
+	o.DontListen, o.Host, o.Port = false, "127.0.0.1", server.RANDOM_PORT
+	system := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)
+	o.Accounts, o.SystemAccount = []*server.Account{system}, system.Name
+	o.Users = []*server.User{{Username: logUser, Password: c.password}, {Username: systemUser, Password: c.password, Account: system}}
 	o.Cluster = server.ClusterOpts{
 		Name: clusterName, Host: c.host, Port: c.port, TLSConfig: c.tls, TLSTimeout: tlsTimeout, NoAdvertise: true,
 		PingInterval: routePing, MaxPingsOut: routePingsOut, PoolSize: 1,
 	}
 	o.ConnectErrorReports, o.ReconnectErrorReports = routeReports, routeReports
-	o.Routes = slices.Clone(c.urls)
+	for _, m := range c.peers.all() {
+		if m.name != c.peers.node {
+			o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: m.address})
+		}
+	}
 }
 
 // declareInTime declares as soon as enough members are there.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +31,8 @@ const patience = 40 * time.Second // two elections
 type ring struct {
 	t     *testing.T
 	dir   string
-	peers []string
+	peers []string // addresses
+	named []int    // members that the file names
 	tls   mtls.Files
 	logs  []*natslog.Log // nil: down
 }
@@ -38,9 +40,11 @@ type ring struct {
 func newRing(t *testing.T, n int) *ring {
 	t.Helper()
 	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
-	for range n {
+	for i := range n {
 		r.peers = append(r.peers, freeAddress(t))
+		r.named = append(r.named, i)
 	}
+	r.name(r.named...)
 	for i := range n {
 		r.start(i)
 	}
@@ -63,8 +67,23 @@ func freeAddress(t *testing.T) string {
 func (r *ring) options(i int) natslog.Options {
 	return natslog.Options{
 		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), Sync: time.Minute, MaxBacklog: 1 << 20,
-		Cluster: &natslog.Cluster{Listen: r.peers[i], Peers: r.peers, TLS: r.tls},
+		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.file(), TLS: r.tls},
 		Logger:  slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+	}
+}
+
+func (r *ring) file() string { return filepath.Join(r.dir, "peers") }
+
+// name writes the file that the members follow.
+func (r *ring) name(members ...int) {
+	r.t.Helper()
+	r.named = members
+	var text strings.Builder
+	for _, i := range members {
+		fmt.Fprintf(&text, "node%d %s\n", i, r.peers[i])
+	}
+	if err := os.WriteFile(r.file(), []byte(text.String()), 0o600); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -363,23 +382,6 @@ func TestWhoAsksTheMembersThatAreConnected(t *testing.T) {
 	}
 	if got := r.logs[0].Elsewhere(t.Context(), "crowd"); len(got) != 3001 {
 		t.Errorf("%d names of a crowd, want 3001", len(got))
-	}
-}
-
-func TestAClusterIsRefusedBeforeAnythingStarts(t *testing.T) {
-	files := mtlstest.Files(t)
-	for name, tt := range map[string]natslog.Cluster{
-		"no port":       {Listen: "127.0.0.1", Peers: []string{"127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"}, TLS: files},
-		"a broken peer": {Listen: "127.0.0.1:1", Peers: []string{"127.0.0.1:1", "there", "127.0.0.3:1"}, TLS: files},
-		"two members":   {Listen: "127.0.0.1:1", Peers: []string{"127.0.0.1:1", "127.0.0.2:1"}, TLS: files},
-		"no peers":      {Listen: "127.0.0.1:1", TLS: files},
-		"no TLS":        {Listen: "127.0.0.1:1", Peers: []string{"127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := tt.Prepare(); !errs.Is(err, errs.Usage) || errs.FixOf(err) == "" {
-				t.Errorf("%v, fix %q", err, errs.FixOf(err))
-			}
-		})
 	}
 }
 

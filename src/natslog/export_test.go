@@ -2,7 +2,10 @@ package natslog
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // Trim is trim, at a given time.
@@ -45,3 +48,54 @@ func Reset(ctx context.Context, members ...*Log) error {
 // TheirTimes are JetStream's own times of elections and of a leader that is alone, at
 // the start of the process.
 var TheirTimes = [4]time.Duration{minElectionTimeout, maxElectionTimeout, lostQuorumInterval, lostQuorumCheck}
+
+// Servers are those of JetStream, as its leader knows them; none on another server.
+func (l *Log) Servers() []string {
+	info, err := l.server.Jsz(nil)
+	if err != nil || info.Meta == nil || !l.server.JetStreamIsLeader() {
+		return nil
+	}
+	out := []string{l.opts.Node}
+	for _, m := range info.Meta.Replicas {
+		out = append(out, m.Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// LeftOver names who would be removed after so many seconds.
+func (l *Log) LeftOver(seconds int) []string {
+	l.leftOver(time.Now())
+	var out []string
+	for _, m := range l.leftOver(time.Now().Add(time.Duration(seconds) * time.Second)) {
+		out = append(out, m.Name)
+	}
+	return out
+}
+
+// Reread reads the names again.
+func (l *Log) Reread() error {
+	_, err := l.opts.Cluster.peers.read()
+	return err
+}
+
+// Members is how many are named.
+func (l *Log) Members() int { return l.opts.Cluster.members() }
+
+// Own is what this member's own files hold of the log.
+func (l *Log) Own() server.StreamState {
+	info, err := l.server.Jsz(&server.JSzOptions{Account: account, Accounts: true, Streams: true})
+	if err != nil || len(info.AccountDetails) == 0 || len(info.AccountDetails[0].Streams) == 0 {
+		return server.StreamState{}
+	}
+	return info.AccountDetails[0].Streams[0].State
+}
+
+// Replicas is how many replicas have all lines now.
+func (l *Log) Replicas(ctx context.Context) int64 {
+	if l.known() != nil {
+		return 0
+	}
+	l.lookAtReplicas(ctx)
+	return l.health.current.Load()
+}

@@ -16,7 +16,8 @@
 // them has it. While less than that can be reached, nothing is stored and every
 // method fails with unavailable; it goes on by itself when they are back. A
 // follower is fed by the stream's leader, which sends each line once it is
-// stored ([NATS republish]); what it misses it reads from its own replica.
+// stored ([NATS republish]); what it misses it reads from its own replica. Members
+// come and go while it runs, with the file that names them: see [Cluster].
 //
 // # Events
 //
@@ -92,6 +93,7 @@ type Log struct {
 	followed  atomic.Uint64 // last line that Follow gave
 	emits     atomic.Bool   // Emit runs
 	users     atomic.Pointer[func(room string) []string]
+	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
 	health    struct {
 		quorum  atomic.Bool
 		current atomic.Int64  // replicas that have all
@@ -116,11 +118,11 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
 	}
 	if o.Cluster != nil {
-		if err := o.Cluster.Prepare(); err != nil {
+		if err := o.Cluster.Prepare(o.Node); err != nil {
 			return nil, err
 		}
 	}
-	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{})}
+	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
 	l.metrics(o.Metrics)
 	var err error
 	if l.position, err = openPosition(o.Dir); err != nil {
@@ -130,9 +132,18 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	defer cancel()
 	if err := l.start(ctx); err != nil {
 		l.Close()
-		return nil, errs.Wrap(err, errs.Unavailable, "the chat log in %s does not start", o.Dir)
+		return nil, errs.Wrap(err, errs.Unavailable, "the chat log in %s does not start", o.Dir).WithFix("%s", o.mend())
 	}
 	return l, nil
+}
+
+// mend says what to do about files that JetStream cannot start with. What it can, it
+// mends by itself.
+func (o Options) mend() string {
+	if o.Cluster != nil {
+		return "if it is about its files, stop chatd, move that folder away and start chatd: it gets all lines from the others"
+	}
+	return "if it is about its files, stop chatd and put back a copy of that folder, or move it away and begin without its lines"
 }
 
 func (l *Log) metrics(reg prometheus.Registerer) {

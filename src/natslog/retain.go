@@ -28,6 +28,7 @@ func (l *Log) watch(ctx context.Context) {
 		case <-look.C:
 			err = l.look(ctx)
 			l.lookAtReplicas(ctx)
+			l.tend(ctx, time.Now())
 		case <-trim.C:
 			err = l.trim(ctx, time.Now())
 		}

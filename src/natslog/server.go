@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -29,8 +30,12 @@ func (l *Log) start(ctx context.Context) error {
 	if l.server, err = server.NewServer(opts); err != nil {
 		return err
 	}
-	l.server.SetLoggerV2(serverLog{l.logger}, false, false, false)
+	said := &serverLog{to: l.logger}
+	l.server.SetLoggerV2(said, false, false, false)
 	l.server.Start()
+	if why := said.fatal.Load(); why != nil {
+		return errors.New(*why)
+	}
 	deadline, _ := ctx.Deadline()
 	if !l.server.ReadyForConnections(time.Until(deadline)) {
 		return errors.New("the embedded server is not ready in time")
@@ -52,7 +57,7 @@ func (l *Log) connect() (err error) {
 	options := []nats.Option{nats.InProcessServer(l.server), nats.Name(l.opts.Node), nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Debug("nats", "err", err) })}
 	if l.opts.Cluster != nil {
-		options = append(options, nats.Token(l.opts.Cluster.password))
+		options = append(options, nats.UserInfo(logUser, l.opts.Cluster.password))
 	}
 	l.conn, err = nats.Connect("", options...)
 	if err != nil {
@@ -102,12 +107,22 @@ func (l *Log) create(ctx context.Context) error {
 }
 
 // serverLog gives the embedded server's log to slog; what it only notes is of
-// no interest here.
-type serverLog struct{ to *slog.Logger }
+// no interest here. It keeps why the server gave up.
+type serverLog struct {
+	to    *slog.Logger
+	fatal atomic.Pointer[string]
+}
 
-func (s serverLog) Noticef(format string, v ...any) { s.to.Debug("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Warnf(format string, v ...any)   { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Errorf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Fatalf(format string, v ...any)  { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
-func (s serverLog) Debugf(string, ...any)           {}
-func (s serverLog) Tracef(string, ...any)           {}
+func (s *serverLog) Noticef(format string, v ...any) {
+	s.to.Debug("nats: " + fmt.Sprintf(format, v...))
+}
+func (s *serverLog) Warnf(format string, v ...any)  { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
+func (s *serverLog) Errorf(format string, v ...any) { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (s *serverLog) Debugf(string, ...any)          {}
+func (s *serverLog) Tracef(string, ...any)          {}
+
+func (s *serverLog) Fatalf(format string, v ...any) {
+	why := fmt.Sprintf(format, v...)
+	s.fatal.Store(&why)
+	s.to.Error("nats: " + why)
+}

@@ -19,8 +19,8 @@ func distinct(evs []event.Event) int {
 	return len(ids)
 }
 
-// all returns the events of several sinks.
-func all(sinks []*sink) (evs []event.Event) {
+// emittedBy returns the events of several sinks.
+func emittedBy(sinks []*sink) (evs []event.Event) {
 	for _, s := range sinks {
 		s.mu.Lock()
 		evs = append(evs, s.got...)
@@ -57,8 +57,8 @@ func TestTheNextLeaderGoesOnWithTheEvents(t *testing.T) {
 	for i := 50; i < 100; i++ {
 		persist(t, left[i%2], line(i))
 	}
-	until(t, "all have their event", func() bool { return distinct(all(sinks)) == 100 })
-	if n := len(all(sinks)); n != 100 {
+	until(t, "all have their event", func() bool { return distinct(emittedBy(sinks)) == 100 })
+	if n := len(emittedBy(sinks)); n != 100 {
 		t.Errorf("%d events were emitted for 100 lines: the next leader did not know where the last was", n)
 	}
 }
@@ -72,12 +72,12 @@ func TestOthersEmitWhileTheLeaderCannot(t *testing.T) {
 		persist(t, r.logs[i%3], line(i))
 	}
 	begun := time.Now()
-	until(t, "the others have emitted all", func() bool { return distinct(all(sinks)) == 20 })
+	until(t, "the others have emitted all", func() bool { return distinct(emittedBy(sinks)) == 20 })
 	t.Logf("after %s", time.Since(begun))
 	until(t, "the leader knows it", func() bool { return r.logs[at].Position() == 20 })
 	sinks[at].setFail(nil)
 	for i := 20; i < 30; i++ {
 		persist(t, r.logs[i%3], line(i))
 	}
-	until(t, "the leader emits again", func() bool { return distinct(all(sinks)) == 30 && len(all(sinks[at:at+1])) > 0 })
+	until(t, "the leader emits again", func() bool { return distinct(emittedBy(sinks)) == 30 && len(emittedBy(sinks[at:at+1])) > 0 })
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -50,12 +53,19 @@ func (s machineOfOne) write(name, text string) {
 // what systemctl was told, one line each.
 func (s machineOfOne) run(ready string, flags ...string) (said, told string) {
 	s.t.Helper()
+	return s.runWith(map[string]any{"ready": ready}, flags...)
+}
+
+func (s machineOfOne) runWith(more map[string]any, flags ...string) (said, told string) {
+	s.t.Helper()
 	owner := strings.TrimSpace(output(s.t, "id", "-un"))
 	group := strings.TrimSpace(output(s.t, "id", "-gn"))
-	args, err := json.Marshal(map[string]any{
-		"unit": "one", "ready": ready, "timeout": 1,
+	all := map[string]any{
+		"unit": "one", "timeout": 1,
 		"files": []map[string]string{{"path": s.path("one.yaml"), "content": "a: 1\n", "mode": "0600", "owner": owner, "group": group}},
-	})
+	}
+	maps.Copy(all, more)
+	args, err := json.Marshal(all)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -128,6 +138,65 @@ func TestServiceThatFailsSaysWhy(t *testing.T) {
 	}
 	s.write("state", stopped)
 	if said, _ := s.run(""); !strings.Contains(said, "systemctl start one: Job for one failed") {
+		t.Error(said)
+	}
+}
+
+func TestServiceOfSeveralSaysThatItHasToBeRestarted(t *testing.T) {
+	need(t, "ansible")
+	s := newMachine(t, since+"1\n")
+	said, told := s.runWith(map[string]any{"restart": false, "ready": "127.0.0.1:1"})
+	if told != "" || !strings.Contains(said, `"stale": true`) || !strings.Contains(said, `"changed": true`) {
+		t.Errorf("systemctl was told %q\n%s", told, said)
+	}
+	s.write("state", stopped)
+	if _, told := s.runWith(map[string]any{"restart": false}); told != "--quiet enable one; start one" {
+		t.Errorf("a stopped one: systemctl was told %q", told)
+	}
+}
+
+// chatServer says how many replicas there are, one more at each question up to most.
+func chatServer(t *testing.T, from, most int64) (address string) {
+	t.Helper()
+	var n atomic.Int64
+	n.Store(from - 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			_, _ = fmt.Fprintf(w, "chatlab_chatlog_members 3\nchatlab_chatlog_replicas_current %d\n", min(n.Add(1), most))
+		}
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+func TestChatServerIsRestartedOnceTheOthersGoOnWithoutIt(t *testing.T) {
+	need(t, "ansible")
+	for _, c := range []struct {
+		name        string
+		ready       string
+		told, wants string
+	}{
+		{"the third comes back", chatServer(t, 2, 3), "restart one", `"changed": true`},
+		{"the third stays away", chatServer(t, 1, 2), "", "2 of 3 replicas of the chat log have all of it before it was restarted"},
+		{"it serves nobody", chatServer(t, 0, 0), "restart one", "0 of 3 replicas of the chat log have all of it after it was restarted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			said, told := newMachine(t, since+"1\n").runWith(map[string]any{"replicas": 3, "ready": c.ready})
+			if told != c.told || !strings.Contains(said, c.wants) {
+				t.Errorf("systemctl was told %q\n%s", told, said)
+			}
+		})
+	}
+}
+
+func TestServiceIsWaitedForUntilItIsOneWithTheOthers(t *testing.T) {
+	need(t, "ansible")
+	s := newMachine(t, stopped)
+	if said, _ := s.runWith(map[string]any{"settled": "test -e " + s.path("joined") + " || { touch " + s.path("joined") + "; exit 1; }"}); !strings.Contains(said, `"changed": true`) {
+		t.Error(said)
+	}
+	if said, _ := s.runWith(map[string]any{"settled": "echo Joining; exit 1"}); !strings.Contains(said, "not one with those of the other machines after 1 s: Joining") {
 		t.Error(said)
 	}
 }

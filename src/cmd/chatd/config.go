@@ -25,8 +25,8 @@ type config struct {
 	Node     string `mapstructure:"node" usage:"this server's name, unique among all chatd (default: the host's name)"`
 	DataDir  string `mapstructure:"data_dir" usage:"folder of the chat log"`
 	Cluster  struct {
-		Listen     string   `mapstructure:"listen" usage:"address for the other chatd (empty: there are none)"`
-		Peers      []string `mapstructure:"peers" usage:"addresses of all chatd for each other, this one's too"`
+		Listen     string `mapstructure:"listen" usage:"address for the other chatd (empty: there are none)"`
+		PeersFile  string `mapstructure:"peers_file" usage:"file of all chatd, this one too: a node and its address for the others on each line; followed"`
 		mtls.Files `mapstructure:",squash"`
 	} `mapstructure:"cluster"`
 	Token struct {
@@ -67,8 +67,8 @@ func (c *config) check() error {
 	if c.DataDir == "" {
 		return errs.E(errs.Usage, "data_dir is not set")
 	}
-	if c.Cluster.Listen == "" && len(c.Cluster.Peers) > 0 {
-		return errs.E(errs.Usage, "cluster.peers is set and cluster.listen is not").WithFix("set cluster.listen to this server's address among the peers")
+	if c.Cluster.Listen == "" && c.Cluster.PeersFile != "" {
+		return errs.E(errs.Usage, "cluster.peers_file is set and cluster.listen is not").WithFix("set cluster.listen to this server's address among the peers")
 	}
 	if c.Limits.EventsBacklog <= 0 || c.Limits.KeepAge < 0 || c.Limits.KeepBytes < 0 || c.Limits.SyncEvery < 0 {
 		return errs.E(errs.Usage, "limits: events_backlog must be greater than 0, keep_age, keep_bytes and sync_every not less")
@@ -83,7 +83,7 @@ func (c *config) logOptions(logger *slog.Logger, reg prometheus.Registerer) nats
 		Logger: logger, Metrics: reg,
 	}
 	if c.Cluster.Listen != "" {
-		o.Cluster = &natslog.Cluster{Listen: c.Cluster.Listen, Peers: c.Cluster.Peers, TLS: c.Cluster.Files}
+		o.Cluster = &natslog.Cluster{Listen: c.Cluster.Listen, PeersFile: c.Cluster.PeersFile, TLS: c.Cluster.Files}
 	}
 	return o
 }

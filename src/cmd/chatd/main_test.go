@@ -66,10 +66,12 @@ func newLabs(t *testing.T, n int) []*lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var routes []string
-	for range n {
+	var routes, members []string
+	for i := range n {
 		routes = append(routes, freeAddress(t))
+		members = append(members, fmt.Sprintf("test%d %s\n", i, routes[i]))
 	}
+	peers := write("peers", strings.Join(members, ""))
 	tls := mtlstest.Files(t)
 	var all []*lab
 	for i := range n {
@@ -86,8 +88,8 @@ logger: {command: %s, config: %s}
 limits: {rate: 100000, burst: 100000}
 `, l.addr, l.ops, name, filepath.Join(dir, name), key, logger, spool)
 		if n > 1 {
-			config += fmt.Sprintf("cluster:\n  listen: %s\n  peers: [%s]\n  ca: %s\n  cert: %s\n  key: %s\n",
-				routes[i], strings.Join(routes, ", "), tls.CA, tls.Cert, tls.Key)
+			config += fmt.Sprintf("cluster:\n  listen: %s\n  peers_file: %s\n  ca: %s\n  cert: %s\n  key: %s\n",
+				routes[i], peers, tls.CA, tls.Cert, tls.Key)
 		}
 		l.args = []string{"--config", write(name+".yaml", config)}
 		all = append(all, l)
@@ -254,7 +256,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		"--limits.rate=0":                 "limits.rate",
 		"--limits.events-backlog=-1":      "events_backlog",
 		"--data-dir=":                     "data_dir",
-		"--cluster.peers=127.0.0.1:1":     "cluster.listen",
+		"--cluster.peers-file=peers":      "cluster.listen",
 		"--nonsense=1":                    "nonsense",
 		"--token.key-file=/nonexistent":   "key file",
 		"--config=/nonexistent/chatd.yml": "/nonexistent/chatd.yml",

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -49,7 +50,23 @@ func (t *Target) configs() (map[string][]byte, error) {
 		}
 		out[path] = append([]byte("# Written by `lab up` from the inventory; changes are lost.\n"), text...)
 	}
+	if peers := t.peers(); peers != "" {
+		out[t.peersPath()] = []byte(peers)
+	}
 	return out, nil
+}
+
+func (t *Target) peersPath() string { return t.path("etc", "chatd.peers") }
+
+// peers names the chat servers for each other, where there are several.
+func (t *Target) peers() string {
+	var out strings.Builder
+	if len(t.inv.PeerAddresses(inventory.Chatd)) > 0 {
+		for _, n := range t.inv.Members(inventory.Chatd) {
+			fmt.Fprintf(&out, "%s %s\n", n.Name, t.inv.PeerAddress(inventory.Chatd, n))
+		}
+	}
+	return out.String()
 }
 
 // daemonTree has the keys that every daemon takes.
@@ -76,9 +93,9 @@ func (t *Target) chatd(n inventory.Node) tree {
 		"token":    tree{"key_file": t.secret("jwt.key")},
 		"logger":   t.loggerCommand(inventory.Chatd, n),
 	}
-	if peers := t.inv.PeerAddresses(inventory.Chatd); len(peers) > 0 {
+	if len(t.inv.PeerAddresses(inventory.Chatd)) > 0 {
 		cluster := t.tls(n.Name + "-chatd")
-		cluster["listen"], cluster["peers"] = t.inv.PeerAddress(inventory.Chatd, n), peers
+		cluster["listen"], cluster["peers_file"] = t.inv.PeerAddress(inventory.Chatd, n), t.peersPath()
 		more["cluster"] = cluster
 	}
 	return t.daemonTree(inventory.Chatd, n, more)

@@ -1,0 +1,104 @@
+package natslog
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"chatlab/src/errs"
+)
+
+// peer is a member of a cluster as all of them know it.
+type peer struct {
+	name    string // its [Options.Node]
+	address string // host:port of its routes listener
+}
+
+// peers are the members that a file names, as it says now: a member that comes or
+// goes is no reason to restart the others.
+type peers struct {
+	path  string
+	node  string // this one's name
+	named atomic.Pointer[[]peer]
+
+	stamp time.Time // of the file that was read last
+	size  int64
+}
+
+// read reads the file if it has changed since the last time, and tells whether it
+// had. What cannot be used changes nothing. Fails with code usage, once for each
+// version of the file.
+func (p *peers) read() (changed bool, err error) {
+	info, err := os.Stat(p.path)
+	if err != nil {
+		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).WithFix("name a file that has each chatd's name and address, one a line")
+	}
+	if info.ModTime().Equal(p.stamp) && info.Size() == p.size {
+		return false, nil
+	}
+	text, err := os.ReadFile(p.path)
+	if err != nil {
+		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).WithFix("let chatd read it")
+	}
+	p.stamp, p.size = info.ModTime(), info.Size()
+	named, err := parsePeers(text)
+	if err == nil {
+		err = p.check(named)
+	}
+	if err != nil {
+		return false, errs.E(errs.Usage, "cluster.peers_file %s: %w", p.path, err).WithFix("%s", errs.FixOf(err))
+	}
+	p.named.Store(&named)
+	return true, nil
+}
+
+func (p *peers) check(named []peer) error {
+	switch {
+	case !slices.ContainsFunc(named, func(m peer) bool { return m.name == p.node }):
+		return errs.E(errs.Usage, "it does not name this server, %s", p.node).WithFix("add its name and address")
+	case len(named) == 1:
+		return errs.E(errs.Usage, "it names no other member").WithFix("name all members, or leave cluster.listen empty")
+	case len(named) == 2:
+		return errs.E(errs.Usage, "two members are no cluster: when one is away the other cannot tell whether it is alone").
+			WithFix("name three members or more, or leave cluster.listen empty")
+	}
+	return nil
+}
+
+// parsePeers reads a name and an address a line; empty lines and those that begin
+// with # are left out.
+func parsePeers(text []byte) ([]peer, error) {
+	var out []peer
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, errs.E(errs.Usage, "line %d is not a name and an address", n).WithFix("write it as `chat1 10.0.0.1:6222`")
+		}
+		m := peer{name: fields[0], address: fields[1]}
+		if _, _, err := address(m.address); err != nil {
+			return nil, errs.E(errs.Usage, "line %d: %w", n, err).WithFix("write it as `chat1 10.0.0.1:6222`")
+		}
+		if slices.ContainsFunc(out, func(o peer) bool { return o.name == m.name || o.address == m.address }) {
+			return nil, errs.E(errs.Usage, "line %d: %s or %s is named twice", n, m.name, m.address).WithFix("remove one")
+		}
+		out = append(out, m)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, errs.E(errs.Usage, "%w", err)
+	}
+	return out, nil
+}
+
+func (p *peers) all() []peer { return *p.named.Load() }
+
+func (p *peers) names(name string) bool {
+	return slices.ContainsFunc(p.all(), func(m peer) bool { return m.name == name })
+}
