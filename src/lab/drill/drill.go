@@ -113,10 +113,11 @@ func Catalogue() []Drill {
 }
 
 // Find returns the drills of those names, in the catalogue's order; no name
-// means all but the mix. Fails with code usage, and the list.
+// means all but the mix. There is one more, which breaks nothing. Fails with code
+// usage, and the list.
 func Find(names []string) ([]Drill, error) {
 	var out []Drill
-	all := Catalogue()
+	all := append(Catalogue(), none())
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(d Drill) bool { return d.Name == name }) {
 			var known []string
@@ -127,7 +128,7 @@ func Find(names []string) ([]Drill, error) {
 		}
 	}
 	for _, d := range all {
-		if slices.Contains(names, d.Name) || (len(names) == 0 && d.Name != "all") {
+		if slices.Contains(names, d.Name) || (len(names) == 0 && d.Name != "all" && d.Name != "none") {
 			out = append(out, d)
 		}
 	}
