@@ -37,7 +37,8 @@ func machinesCommand(o *options) *cobra.Command {
 		},
 	})
 	cmd.AddCommand(&cobra.Command{
-		Use: "play PLAYBOOK", Short: "Run a playbook of ansible/ on the machines", Args: cobra.ExactArgs(1),
+		Use: "play PLAYBOOK [-- ARGUMENT...]", Short: "Run a playbook of ansible/ on the machines, with more arguments of ansible-playbook",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.target = nspawn.Name
 			inv, err := inventory.Load(o.inventoryPath(o.stateDir()))
@@ -48,7 +49,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.explain(target.Play(cmd.Context(), args[0], "", newProgress(o.env.Stdout)))
+			return o.explain(target.Play(cmd.Context(), args[0], "", newProgress(o.env.Stdout), args[1:]...))
 		},
 	})
 	cmd.AddCommand(&cobra.Command{

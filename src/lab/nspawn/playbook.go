@@ -49,12 +49,13 @@ type Recap struct {
 
 // Play runs a playbook of ansible/ on the machines. A task that takes time gets
 // a line; one that failed is the error, with how to go on from there. Codes:
-// usage, failed.
-func (t *Target) Play(ctx context.Context, playbook, from string, p lab.Progress) error {
+// usage, failed. More is for ansible-playbook itself.
+func (t *Target) Play(ctx context.Context, playbook, from string, p lab.Progress, more ...string) error {
 	args, err := t.playArgs(playbook, from)
 	if err != nil {
 		return err
 	}
+	args = append(args, more...)
 	done := p.Step("playbook " + playbook)
 	failed, recap, err := t.play(ctx, args, p)
 	switch {
@@ -66,8 +67,9 @@ func (t *Target) Play(ctx context.Context, playbook, from string, p lab.Progress
 	done(err)
 	if err == nil {
 		for _, name := range t.machines.nodeNames() {
-			r := recap[name]
-			note(p, 0, fmt.Sprintf("%s: ok=%d changed=%d failed=%d", name, r.OK, r.Changed, r.Failures))
+			if r, played := recap[name]; played {
+				note(p, 0, fmt.Sprintf("%s: ok=%d changed=%d failed=%d", name, r.OK, r.Changed, r.Failures))
+			}
 		}
 	}
 	return err
