@@ -134,9 +134,7 @@ func unknownMeanwhile(t *testing.T, c mariadbtest.Cluster) {
 			}
 		})
 	}
-	isolate := func(yes int) {
-		c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes))
-	}
+	isolate := func(yes int) { c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes)) }
 	isolate(1)
 	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
 	c[1].WaitFor(t, "wsrep_cluster_size", "2")
