@@ -20,8 +20,18 @@
 // passwords in a row an id is locked, whether anyone has it or not, for
 // limits.lockout; each further one doubles that, up to limits.lockout_max. The
 // right password is refused during a lock too, since an answer would tell that
-// it is right. Both limits live in memory, for at most limits.tracked keys (the
-// least recently used is forgotten), and each authd counts for itself.
+// it is right.
+//
+// What accounts have failed is kept in the database where that is MariaDB: all
+// authd that share it count as one, whichever of them an id is tried at, and a lock
+// outlives their restarts. Many guesses at once get no more than one after the
+// other, except that each of n authd may check one before it knows of the others':
+// login_failures + n - 1 in all, once, before the first lock. Clocks that differ
+// shorten a lock by that, once. What is forgotten is removed. When the database
+// cannot be asked, or a guess not be counted, the sign-in is unavailable. With
+// SQLite they are kept in memory. What addresses have used is kept in memory
+// always, and each authd counts for itself. Memory holds limits.tracked keys at
+// the most: the least recently used is forgotten.
 //
 // # Events
 //

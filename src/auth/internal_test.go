@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -70,34 +71,58 @@ func wait(t *testing.T, what string, cond func() bool) {
 }
 
 func TestManyGuessesAtOnceAreNoMoreThanInARow(t *testing.T) {
+	limits := Limits{LoginFailures: 3, Lockout: time.Second, LockoutMax: time.Minute, Tracked: 10}
+	for where, shared := range map[string]Failures{"in this process": nil, "in a database": newMemory(10)} {
+		t.Run(where, func(t *testing.T) { guessAtOnce(t, newAccounts(limits, shared, slog.New(slog.DiscardHandler))) })
+	}
+}
+
+func guessAtOnce(t *testing.T, a *accounts) {
 	now := time.Unix(1_700_000_000, 0)
-	a := newAccounts(Limits{LoginFailures: 3, Lockout: time.Second, LockoutMax: time.Minute, Tracked: 10})
-	admitted := 0
-	for range 10 {
-		if a.begin("kim", now) == nil {
-			admitted++
+	begin := func(id string) (*attempt, error) { return a.begin(t.Context(), id, now) }
+	end := func(try *attempt, how outcome) {
+		t.Helper()
+		if err := a.end(t.Context(), try, how, now); err != nil {
+			t.Error(err)
 		}
 	}
-	if admitted != 3 {
-		t.Errorf("%d guesses at once", admitted)
+	var admitted []*attempt
+	for range 10 {
+		if try, err := begin("kim"); err == nil {
+			admitted = append(admitted, try)
+		} else if !errs.Is(err, errs.RateLimited) || errs.RetryAfterOf(err) != time.Second {
+			t.Errorf("one of many: %v", err)
+		}
 	}
-	for range admitted {
-		a.end("kim", wrong, now)
+	if len(admitted) != 3 {
+		t.Errorf("%d guesses at once", len(admitted))
+	}
+	for _, try := range admitted {
+		end(try, wrong)
+	}
+	if _, err := begin("kim"); !errs.Is(err, errs.RateLimited) {
+		t.Errorf("a guess during the lock: %v", err)
 	}
 	now = now.Add(time.Second)
-	if err := a.begin("kim", now); err != nil {
+	try, err := begin("kim")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.begin("KIM", now); !errs.Is(err, errs.RateLimited) {
+	if _, err := begin("KIM"); !errs.Is(err, errs.RateLimited) {
 		t.Errorf("a second guess after a lock: %v", err)
 	}
-	a.end("kim", undecided, now)
-	if err := a.begin("kim", now); err != nil {
-		t.Errorf("an outage of ours counted: %v", err)
+	end(try, undecided)
+	if try, err = begin("kim"); err != nil {
+		t.Fatalf("an outage of ours counted: %v", err)
 	}
-	a.end("kim", wrong, now)
-	if err := a.begin("kim", now.Add(2*time.Minute)); err != nil {
-		t.Errorf("failures are never forgotten: %v", err)
+	end(try, wrong)
+	now = now.Add(2 * time.Minute)
+	if try, err = begin("kim"); err != nil {
+		t.Fatalf("failures are never forgotten: %v", err)
+	}
+	end(try, right)
+	if len(a.flights) != 0 {
+		t.Errorf("%d ids are still under way", len(a.flights))
 	}
 }
 
@@ -105,25 +130,26 @@ func TestLimitsRememberABoundedNumber(t *testing.T) {
 	const tracked = 100
 	now := time.Unix(1_700_000_000, 0)
 	l := Limits{RequestsPerSecond: 1, RequestBurst: 1, LoginFailures: 1, Lockout: time.Minute, LockoutMax: time.Minute, Tracked: tracked}
-	addr, acc := newAddresses(l), newAccounts(l)
+	addr, acc := newAddresses(l), newAccounts(l, nil, slog.New(slog.DiscardHandler))
 	for i := range 10 * tracked {
 		_ = addr.take(fmt.Sprintf("127.0.%d.%d:1", i/250, i%250), now)
-		if acc.begin(fmt.Sprint("kim", i), now) == nil {
-			acc.end(fmt.Sprint("kim", i), wrong, now)
+		if try, err := acc.begin(t.Context(), fmt.Sprint("kim", i), now); err == nil {
+			_ = acc.end(t.Context(), try, wrong, now)
 		}
 	}
+	seen := acc.failures.(*memory).seen
 	for what, n := range map[string]int{
-		"addresses": len(addr.seen.keys), "accounts": len(acc.seen.keys),
-		"addresses in order": addr.seen.order.Len(), "accounts in order": acc.seen.order.Len(),
+		"addresses": len(addr.seen.keys), "accounts": len(seen.keys),
+		"addresses in order": addr.seen.order.Len(), "accounts in order": seen.order.Len(),
 	} {
 		if n != tracked {
 			t.Errorf("%s: %d", what, n)
 		}
 	}
-	if err := acc.begin(fmt.Sprint("kim", 10*tracked-1), now); err == nil {
+	if _, err := acc.begin(t.Context(), fmt.Sprint("kim", 10*tracked-1), now); err == nil {
 		t.Error("the latest was forgotten")
 	}
-	if err := acc.begin("kim0", now); err != nil {
+	if _, err := acc.begin(t.Context(), "kim0", now); err != nil {
 		t.Errorf("the oldest was kept: %v", err)
 	}
 }

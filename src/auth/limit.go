@@ -3,7 +3,6 @@ package auth
 import (
 	"math"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -109,89 +108,4 @@ func network(remote string) netip.Prefix {
 	}
 	p, _ := ip.Prefix(bits) // bits fit the family
 	return p
-}
-
-// accounts counts wrong passwords for each id, whether a user has it or not,
-// so that a lock tells nothing about which ids exist.
-type accounts struct {
-	limits Limits
-	mu     sync.Mutex
-	seen   *table[string, account]
-}
-
-type account struct {
-	failures int       // since the last success
-	inFlight int       // attempts that are being checked now
-	until    time.Time // locked before this time
-	calm     time.Time // the last failure, or the end of the lock that it brought
-}
-
-func newAccounts(l Limits) *accounts {
-	return &accounts{limits: l, seen: newTable[string, account](l.Tracked)}
-}
-
-// begin admits an attempt; every begin without an error is followed by one
-// end. Attempts under way count as failures until they are decided, so that
-// many at once get no more guesses than one after the other. Fails with code
-// rate_limited.
-func (a *accounts) begin(id string, now time.Time) error {
-	if a.limits.LoginFailures == 0 {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	acc := a.seen.at(strings.ToLower(id))
-	if acc.failures > 0 && now.Sub(acc.calm) >= a.limits.LockoutMax {
-		acc.failures, acc.until = 0, time.Time{}
-	}
-	if now.Before(acc.until) {
-		return errs.E(errs.RateLimited, "too many failed sign-ins for this id").WithRetry(acc.until.Sub(now))
-	}
-	if acc.inFlight >= max(1, a.limits.LoginFailures-acc.failures) {
-		return errs.E(errs.RateLimited, "too many sign-ins for this id at once").WithRetry(time.Second)
-	}
-	acc.inFlight++
-	return nil
-}
-
-// outcome of an attempt.
-type outcome int
-
-const (
-	undecided outcome = iota // the server could not tell
-	right
-	wrong
-)
-
-func (a *accounts) end(id string, how outcome, now time.Time) {
-	if a.limits.LoginFailures == 0 {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	acc := a.seen.at(strings.ToLower(id))
-	acc.inFlight = max(0, acc.inFlight-1)
-	switch how {
-	case right:
-		acc.failures, acc.until = 0, time.Time{}
-	case wrong:
-		acc.failures++
-		acc.calm = now
-		if over := acc.failures - a.limits.LoginFailures; over >= 0 {
-			acc.until = now.Add(a.lock(over))
-			acc.calm = acc.until
-		}
-	}
-}
-
-// lock returns the length of the lock after over+1 failures too many.
-func (a *accounts) lock(over int) time.Duration {
-	d := a.limits.Lockout
-	for range over {
-		if d >= a.limits.LockoutMax/2 {
-			return a.limits.LockoutMax
-		}
-		d *= 2
-	}
-	return d
 }

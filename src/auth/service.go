@@ -29,9 +29,10 @@ type Events interface {
 	Ready() error
 }
 
-// Deps are the parts that a service works with; all are needed.
+// Deps are the parts that a service works with; all but Failures are needed.
 type Deps struct {
 	Store    Store
+	Failures Failures // shared with other authd; nil: this one counts for itself
 	Ring     *token.Ring
 	Events   Events
 	Log      *slog.Logger
@@ -71,7 +72,7 @@ func New(d Deps, cfg Config) (*Service, error) {
 	s := &Service{
 		Deps: d, cfg: cfg,
 		pool:     newPool(cfg.Limits.HashSlots, cfg.Limits.HashQueue),
-		accounts: newAccounts(cfg.Limits),
+		accounts: newAccounts(cfg.Limits, d.Failures, d.Log),
 		decoy:    phc{cfg.Params, make([]byte, saltLen), make([]byte, keyLen)},
 	}
 	s.metrics = newMetrics(d.Registry, s.pool)
@@ -159,7 +160,7 @@ func (s *Service) hashing(ctx context.Context, work func()) error {
 // Login returns a new token for an id and its password; it names the id as it
 // was stored. Fails with invalid_id, invalid_password (empty or too long),
 // wrong_credentials, rate_limited and unavailable.
-func (s *Service) Login(ctx context.Context, id, password string) (string, error) {
+func (s *Service) Login(ctx context.Context, id, password string) (signed string, err error) {
 	if err := CheckID(id); err != nil {
 		return "", err
 	}
@@ -171,11 +172,16 @@ func (s *Service) Login(ctx context.Context, id, password string) (string, error
 	if err := s.recordable(); err != nil {
 		return "", err
 	}
-	if err := s.accounts.begin(id, s.cfg.Now()); err != nil {
+	try, err := s.accounts.begin(ctx, id, s.cfg.Now())
+	if err != nil {
 		return "", err
 	}
 	how := undecided
-	defer func() { s.accounts.end(id, how, s.cfg.Now()) }()
+	defer func() {
+		if e := s.accounts.end(ctx, try, how, s.cfg.Now()); e != nil {
+			signed, err = "", e
+		}
+	}()
 
 	user, known, err := s.lookUp(ctx, id)
 	if err != nil {
@@ -194,7 +200,7 @@ func (s *Service) Login(ctx context.Context, id, password string) (string, error
 	if err := s.record(ctx, signIn, user.ID, success); err != nil {
 		return "", err
 	}
-	signed, _, err := s.Ring.Issue(user.ID, s.cfg.Now())
+	signed, _, err = s.Ring.Issue(user.ID, s.cfg.Now())
 	return signed, err
 }
 

@@ -25,6 +25,18 @@ func TestGalera(t *testing.T) {
 			return func(t *testing.T) auth.Store { return open(t, cfg) }
 		})
 	})
+	t.Run("failures keep the contract", func(t *testing.T) {
+		authtest.Failures(t, func(t *testing.T) authtest.FailuresOpener {
+			cfg := c.NewDatabase(t)
+			return func(t *testing.T, node int) auth.Failures { return by(t, cfg, node%len(c)) }
+		})
+	})
+	t.Run("accounts are locked by all", func(t *testing.T) {
+		authtest.Lockouts(t, func(t *testing.T) authtest.SharedOpener {
+			cfg := c.NewDatabase(t)
+			return func(t *testing.T, node int) authtest.Shared { return by(t, cfg, node%len(c)) }
+		})
+	})
 	t.Run("a user is known to every server at once", func(t *testing.T) { knownAtOnce(t, c) })
 	t.Run("of many that take one id one gets it", func(t *testing.T) { oneGetsIt(t, c) })
 	t.Run("when a server falls silent another is used", func(t *testing.T) { silent(t, c) })
@@ -36,9 +48,7 @@ func TestGalera(t *testing.T) {
 func by(t *testing.T, cfg mariadb.Config, first int) *mariadb.Store {
 	t.Helper()
 	cfg.Addresses = append(append([]string{}, cfg.Addresses[first:]...), cfg.Addresses[:first]...)
-	s := open(t, cfg)
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return openUntilEnd(t, cfg)
 }
 
 func knownAtOnce(t *testing.T, c mariadbtest.Cluster) {
@@ -134,7 +144,9 @@ func unknownMeanwhile(t *testing.T, c mariadbtest.Cluster) {
 			}
 		})
 	}
-	isolate := func(yes int) { c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes)) }
+	isolate := func(yes int) {
+		c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes))
+	}
 	isolate(1)
 	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
 	c[1].WaitFor(t, "wsrep_cluster_size", "2")
@@ -160,6 +172,7 @@ func minority(t *testing.T, c mariadbtest.Cluster) {
 	if err := s.Ping(ctx); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("a server alone is ready: %v", err)
 	}
+	authtest.Away(t, s)
 	c.Reunite(t, 0, 1)
 	if err := s.Create(t.Context(), authtest.User("kim")); err != nil {
 		t.Errorf("when the second is back: %v", err)

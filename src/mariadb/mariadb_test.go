@@ -25,6 +25,18 @@ func TestMariaDB(t *testing.T) {
 			return func(t *testing.T) auth.Store { return open(t, cfg) }
 		})
 	})
+	t.Run("failures keep the contract", func(t *testing.T) {
+		authtest.Failures(t, func(t *testing.T) authtest.FailuresOpener {
+			cfg := server.NewDatabase(t)
+			return func(t *testing.T, _ int) auth.Failures { return openUntilEnd(t, cfg) }
+		})
+	})
+	t.Run("accounts are locked by all", func(t *testing.T) {
+		authtest.Lockouts(t, func(t *testing.T) authtest.SharedOpener {
+			cfg := server.NewDatabase(t)
+			return func(t *testing.T, _ int) authtest.Shared { return openUntilEnd(t, cfg) }
+		})
+	})
 	t.Run("the first address that works is used", func(t *testing.T) { firstThatWorks(t, server) })
 	t.Run("nothing is cut or mended", func(t *testing.T) { strict(t, server) })
 	t.Run("a wrong password is unavailable", func(t *testing.T) { wrongPassword(t, server) })
@@ -38,6 +50,16 @@ func open(t *testing.T, cfg mariadb.Config) *mariadb.Store {
 	if err != nil {
 		t.Error(err)
 	}
+	return s
+}
+
+func openUntilEnd(t *testing.T, cfg mariadb.Config) *mariadb.Store {
+	t.Helper()
+	s, err := mariadb.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -134,6 +156,7 @@ func comesBack(t *testing.T, server *mariadbtest.Server) {
 	if _, err := s.Get(ctx, "kim"); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("get while away: %v", err)
 	}
+	authtest.Away(t, s)
 	server.Restart(t)
 	if err := s.Ping(ctx); err != nil {
 		t.Errorf("ping when it is back: %v", err)

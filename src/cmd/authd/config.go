@@ -60,6 +60,10 @@ func (c *config) validate() error {
 	return nil
 }
 
+// shared tells whether authd on other machines may use the database too. SQLite's
+// is this one's alone, which counts failures without it.
+func (c databaseConfig) shared() bool { return c.Driver == "mariadb" }
+
 // opener returns how the configured database is opened. Fails with code usage.
 func (c databaseConfig) opener() (opener, error) {
 	switch c.Driver {

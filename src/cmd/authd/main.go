@@ -72,9 +72,11 @@ func listen(cfg *config, log *slog.Logger) (*daemon, error) {
 		return nil, err
 	}
 	d.events = event.NewEmitter(cfg.Logger, log, d.ops.Registry)
-	d.svc, err = auth.New(auth.Deps{
-		Store: d.store, Ring: ring, Events: d.events, Log: log, Registry: d.ops.Registry,
-	}, auth.Config{MinPassword: cfg.Password.MinLength, Limits: cfg.Limits, Params: auth.DefaultParams()})
+	deps := auth.Deps{Store: d.store, Ring: ring, Events: d.events, Log: log, Registry: d.ops.Registry}
+	if cfg.Database.shared() {
+		deps.Failures = d.store
+	}
+	d.svc, err = auth.New(deps, auth.Config{MinPassword: cfg.Password.MinLength, Limits: cfg.Limits, Params: auth.DefaultParams()})
 	if err != nil {
 		return nil, err
 	}

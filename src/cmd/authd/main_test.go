@@ -191,6 +191,33 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 	}
 }
 
+func TestLockIsThatOfAllAuthdOnOneMariaDB(t *testing.T) {
+	db := mariadbtest.Start(t).NewDatabase(t)
+	config := fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
+		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile)
+	begin := func() *authd {
+		a := start(t, config, "--limits.login-failures=4", "--limits.lockout=10m")
+		eventually(t, "ready", func() bool { return a.ready(t) })
+		return a
+	}
+	one, other := begin(), begin()
+	one.journey(t)
+	for i := range 4 {
+		a := []*authd{one, other}[i%2]
+		if status, _ := a.post(t, "/auth/login", strings.Replace(login, "secret", "secrets", 1)); status != 401 {
+			t.Errorf("guess %d: %d", i, status)
+		}
+	}
+	if err := one.end(); err != nil {
+		t.Error(err)
+	}
+	for what, a := range map[string]*authd{"the other": other, "one that starts later": begin()} {
+		if status, body := a.post(t, "/auth/login", login); status != 429 {
+			t.Errorf("%s: %d %s", what, status, body)
+		}
+	}
+}
+
 func TestWrongConfigurationIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "jwt.key")
