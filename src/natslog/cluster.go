@@ -189,6 +189,8 @@ func (l *Log) clusterMetrics(reg prometheus.Registerer) {
 	gauge("quorum", "1 while the chat log has a leader and stores lines.", func() float64 { return number(l.health.quorum.Load()) })
 	gauge("replicas_current", "Replicas of the chat log that have all of it.",
 		func() float64 { return float64(l.health.current.Load()) })
+	gauge("replicas_expected", "Replicas of the chat log that should have all of it.",
+		func() float64 { return float64(l.opts.Cluster.replicas()) })
 	gauge("replica_lag", "Lines that the replica furthest behind lacks.",
 		func() float64 { return float64(l.health.lag.Load()) })
 }

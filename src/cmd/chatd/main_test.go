@@ -191,7 +191,8 @@ func TestAKilledLeaderOfAClusterLosesNoLineAndDoublesNone(t *testing.T) {
 	c.judge() // two of three go on
 	labs[leader].start()
 	until(t, "all three have all again", func() bool {
-		return labs[0].metric("chatlab_chatlog_replicas_current") == 3 && labs[0].metric("chatlab_chatlog_members") == 3
+		return labs[0].metric("chatlab_chatlog_replicas_current") == 3 && labs[0].metric("chatlab_chatlog_replicas_expected") == 3 &&
+			labs[0].metric("chatlab_chatlog_members") == 3
 	})
 	until(t, "every line's event is with a logger", func() bool { return labs[0].metric("chatlab_chatlog_events_backlog") == 0 })
 }
