@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"chatlab/src/errs"
 )
@@ -36,16 +37,25 @@ func (u *Up) Run(ctx context.Context, params []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	down := make([]bool, len(members))
-	var all sync.WaitGroup
-	for i, m := range members {
-		all.Go(func() { down[i] = probe(ctx, m.addr) != nil || (m.ops != "" && probeReady(ctx, m.ops) != nil) })
-	}
-	all.Wait()
-	if slices.Contains(down, true) {
+	if serving(ctx, members, probe) < len(members) {
 		return "0", nil
 	}
 	return "1", nil
+}
+
+// serving counts the members that are up.
+func serving(ctx context.Context, members []member, probe probe) int {
+	var up atomic.Int64
+	var all sync.WaitGroup
+	for _, m := range members {
+		all.Go(func() {
+			if probe(ctx, m.addr) == nil && (m.ops == "" || probeReady(ctx, m.ops) == nil) {
+				up.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return int(up.Load())
 }
 
 func (u *Up) choose(params []string) ([]member, probe, error) {

@@ -39,6 +39,7 @@ func TestGalera(t *testing.T) {
 	})
 	t.Run("a user is known to every server at once", func(t *testing.T) { knownAtOnce(t, c) })
 	t.Run("of many that take one id one gets it", func(t *testing.T) { oneGetsIt(t, c) })
+	t.Run("a member tells of its cluster", func(t *testing.T) { tells(t, c) })
 	t.Run("when a server falls silent another is used", func(t *testing.T) { silent(t, c) })
 	t.Run("that a user is unknown is said while a server leaves and comes back", func(t *testing.T) { unknownMeanwhile(t, c) })
 	t.Run("a server that lost the others is not used", func(t *testing.T) { minority(t, c) })
@@ -88,6 +89,47 @@ func oneGetsIt(t *testing.T, c mariadbtest.Cluster) {
 		if won != 1 {
 			t.Fatalf("%d got the id", won)
 		}
+	}
+}
+
+// pinger asks one server of a cluster.
+func pinger(t *testing.T, s *mariadbtest.Server, cfg mariadb.Config) *mariadb.Pinger {
+	t.Helper()
+	cfg.Addresses, cfg.Name = []string{s.Socket}, "information_schema"
+	p, err := mariadb.OpenPinger(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// says compares what a member says of its cluster.
+func says(t *testing.T, p *mariadb.Pinger, want map[string]string) {
+	t.Helper()
+	got, err := p.Wsrep(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s is %q, want %q", name, got[name], value)
+		}
+	}
+}
+
+func tells(t *testing.T, c mariadbtest.Cluster) {
+	cfg := c.NewDatabase(t)
+	speakers := 0
+	for _, s := range c {
+		p := pinger(t, s, cfg)
+		says(t, p, map[string]string{"wsrep_cluster_size": "3", "wsrep_cluster_status": "Primary", "wsrep_ready": "ON", "wsrep_local_state": "4"})
+		if got, err := p.Wsrep(t.Context()); err == nil && got["wsrep_local_index"] == "0" {
+			speakers++
+		}
+	}
+	if speakers != 1 {
+		t.Errorf("%d members have the index 0", speakers)
 	}
 }
 
@@ -161,9 +203,14 @@ func unknownMeanwhile(t *testing.T, c mariadbtest.Cluster) {
 func minority(t *testing.T, c mariadbtest.Cluster) {
 	cfg := c.NewDatabase(t)
 	s := by(t, cfg, 0)
+	watched := pinger(t, c[0], cfg)
 	c[1].Kill(t)
 	c[2].Kill(t)
 	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
+	says(t, watched, map[string]string{"wsrep_cluster_status": "non-Primary", "wsrep_cluster_size": "1", "wsrep_ready": "OFF"})
+	if err := watched.Ping(t.Context()); err != nil {
+		t.Errorf("a server alone does not answer who only watches it: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := s.Create(ctx, authtest.User("kim")); !errs.Is(err, errs.Unavailable) {

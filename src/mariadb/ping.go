@@ -24,12 +24,36 @@ func OpenPinger(cfg Config) (*Pinger, error) {
 	return &Pinger{db}, nil
 }
 
-// Ping has the server answer a query. Fails with code unavailable.
+// Ping has the server answer a query, one that a member of a Galera cluster without
+// quorum answers as well: that it does not serve is for others to say. Fails with
+// code unavailable.
 func (p *Pinger) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var one int
-	return away(p.db.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
+	var name, value string
+	return away(p.db.QueryRowContext(ctx, `SHOW GLOBAL STATUS LIKE 'Uptime'`).Scan(&name, &value))
+}
+
+// Wsrep returns the status variables of the Galera cluster that the server is a
+// member of, by their names; a member without quorum tells them too. Fails with
+// code unavailable.
+func (p *Pinger) Wsrep(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	rows, err := p.db.QueryContext(ctx, `SHOW GLOBAL STATUS LIKE 'wsrep\_%'`)
+	if err != nil {
+		return nil, away(err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, away(err)
+		}
+		out[name] = value
+	}
+	return out, away(rows.Err())
 }
 
 // Close closes the connection.

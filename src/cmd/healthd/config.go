@@ -36,6 +36,7 @@ type mariaConfig struct {
 	Name         string   `mapstructure:"name" usage:"database"`
 	User         string   `mapstructure:"user" usage:"user, who needs no rights"`
 	PasswordFile string   `mapstructure:"password_file" usage:"file whose first line is the password"`
+	Members      int      `mapstructure:"members" usage:"servers that its Galera cluster should have (0: it is in none)"`
 }
 
 // activeConfig says for whom healthd is an active agent, and where send sends.
@@ -79,7 +80,7 @@ func newAgent(cfg config) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	maria, err := a.openMaria(cfg.MariaDB)
+	maria, member, err := a.openMaria(cfg.MariaDB)
 	if err != nil {
 		return nil, err
 	}
@@ -91,24 +92,29 @@ func newAgent(cfg config) (*agent, error) {
 	account := health.NewAccount(cfg.DataDir, cfg.Node)
 	a.checks = health.NewRegistry(
 		health.Ping{}, health.AgentVersion(app.Version()), health.Hostname(cfg.Node), up, discovery,
+		health.NewMembers(up), health.NewExpected(up),
 		health.NewLogin(cfg.Services, account), health.NewRoundtrip(cfg.Services, account),
 		health.NewLag(cfg.Services, account), health.NewBacklog(cfg.Services),
-		health.NewDatabase("mariadb", maria), health.NewDatabase("mongodb", mongo),
+		health.NewDatabase("mariadb", maria), health.NewDatabase("mongodb", mongo), health.NewGalera(member, cfg.MariaDB.Members),
 		health.NewCert(cfg.Certs, cfg.Services), health.NewMetric(cfg.Services),
 	)
 	return a, nil
 }
 
-func (a *agent) openMaria(cfg mariaConfig) (health.Pinger, error) {
+// openMaria returns what asks MariaDB; the member is nil where it is in no cluster.
+func (a *agent) openMaria(cfg mariaConfig) (health.Pinger, health.ClusterMember, error) {
 	if len(cfg.Addresses) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	p, err := mariadb.OpenPinger(mariadb.Config(cfg))
+	p, err := mariadb.OpenPinger(mariadb.Config{Addresses: cfg.Addresses, Name: cfg.Name, User: cfg.User, PasswordFile: cfg.PasswordFile})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.close = append(a.close, p.Close)
-	return p, nil
+	if cfg.Members < 2 {
+		return p, nil, nil
+	}
+	return p, p, nil
 }
 
 func (a *agent) openMongo(cfg mongodb.Config) (health.Pinger, error) {
