@@ -63,14 +63,17 @@ func startCluster(t *testing.T, n int) []*chatServer {
 	t.Helper()
 	key, tls := writeFile(t, "jwt.key", token.NewKeyLine()), mtlstest.Files(t)
 	var routes []string
-	for range n {
+	var peers strings.Builder
+	for i := range n {
 		routes = append(routes, freeAddress(t))
+		fmt.Fprintf(&peers, "bench%d %s\n", i, routes[i])
 	}
+	file := writeFile(t, "peers", peers.String())
 	var servers []*chatServer
 	for i, route := range routes {
 		var flags []string
 		if n > 1 {
-			flags = []string{"--cluster.listen=" + route, "--cluster.peers=" + strings.Join(routes, ","),
+			flags = []string{"--cluster.listen=" + route, "--cluster.peers-file=" + file,
 				"--cluster.ca=" + tls.CA, "--cluster.cert=" + tls.Cert, "--cluster.key=" + tls.Key}
 		}
 		servers = append(servers, beginChat(t, fmt.Sprint("bench", i), key, flags...))

@@ -22,7 +22,7 @@ func (r *run) nobodyRefused(context.Context) error {
 	a := r.report.Account
 	for code, n := range a.Refused {
 		if code != errs.RateLimited && n > 0 {
-			return errs.E(errs.Failed, "users were refused: %s", refusals(a))
+			return errs.E(errs.Failed, "users were refused: %s", byCode(a.Refused))
 		}
 	}
 	return nil
