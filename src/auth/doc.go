@@ -29,9 +29,15 @@
 // login_failures + n - 1 in all, once, before the first lock. Clocks that differ
 // shorten a lock by that, once. What is forgotten is removed. When the database
 // cannot be asked, or a guess not be counted, the sign-in is unavailable. With
-// SQLite they are kept in memory. What addresses have used is kept in memory
-// always, and each authd counts for itself. Memory holds limits.tracked keys at
-// the most: the least recently used is forgotten.
+// SQLite they are kept in memory, of limits.tracked ids at the most: the least
+// recently used is forgotten.
+//
+// What addresses have used is always in memory, limits.tracked of them, so that no
+// request waits for a database. Authd that share a MariaDB tell each other once a
+// second what each granted to the addresses which use a tenth of the rate or more,
+// and take that out of their own buckets: n of them grant an address together what
+// one would, and the bursts that it takes from the others before they hear of it.
+// When the database is away, each limits for itself.
 //
 // # Events
 //

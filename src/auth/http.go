@@ -49,8 +49,7 @@ func (to route) takes(method string) bool {
 // handler is the HTTP API.
 type handler struct {
 	*Service
-	addresses *addresses
-	routes    map[string]route
+	routes map[string]route
 }
 
 // userPath is followed by an id.
@@ -58,7 +57,7 @@ const userPath = "/auth/getuser/"
 
 // Handler returns the HTTP API that openapi.yaml describes.
 func (s *Service) Handler() http.Handler {
-	h := &handler{Service: s, addresses: newAddresses(s.cfg.Limits)}
+	h := &handler{Service: s}
 	h.routes = map[string]route{
 		"/auth/login":   {name: "login", method: http.MethodPost, call: h.login},
 		"/auth/signup":  {name: "signup", method: http.MethodPost, call: h.signUp},

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"math"
-	"net/netip"
-	"sync"
 	"time"
 
 	"chatlab/src/errs"
@@ -51,61 +49,4 @@ func (l Limits) Validate() error {
 		}
 	}
 	return nil
-}
-
-// addresses is a token bucket for each address.
-type addresses struct {
-	rate, burst float64
-	mu          sync.Mutex
-	seen        *table[netip.Prefix, bucket]
-}
-
-type bucket struct {
-	tokens float64
-	last   time.Time // zero: full
-}
-
-func newAddresses(l Limits) *addresses {
-	return &addresses{
-		rate: l.RequestsPerSecond, burst: float64(l.RequestBurst),
-		seen: newTable[netip.Prefix, bucket](l.Tracked),
-	}
-}
-
-// take pays for one request of remote, an "ip:port" as in
-// http.Request.RemoteAddr. Fails with code rate_limited.
-func (a *addresses) take(remote string, now time.Time) error {
-	if a.rate == 0 {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	b := a.seen.at(network(remote))
-	if b.last.IsZero() {
-		b.tokens = a.burst
-	} else {
-		b.tokens = min(a.burst, b.tokens+a.rate*now.Sub(b.last).Seconds())
-	}
-	b.last = now
-	if b.tokens < 1 {
-		wait := time.Duration((1 - b.tokens) / a.rate * float64(time.Second))
-		return errs.E(errs.RateLimited, "too many requests from this address").WithRetry(wait)
-	}
-	b.tokens--
-	return nil
-}
-
-// network returns what one client is taken to be: an IPv4 address or the /64
-// of an IPv6 one. What cannot be read shares one bucket.
-func network(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip, bits := ap.Addr().Unmap().WithZone(""), 64
-	if ip.Is4() {
-		bits = 32
-	}
-	p, _ := ip.Prefix(bits) // bits fit the family
-	return p
 }

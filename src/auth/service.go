@@ -29,10 +29,12 @@ type Events interface {
 	Ready() error
 }
 
-// Deps are the parts that a service works with; all but Failures are needed.
+// Deps are the parts that a service works with. Without Failures and Grants, which
+// are shared with other authd, this one counts for itself; the others are needed.
 type Deps struct {
 	Store    Store
-	Failures Failures // shared with other authd; nil: this one counts for itself
+	Failures Failures
+	Grants   Grants
 	Ring     *token.Ring
 	Events   Events
 	Log      *slog.Logger
@@ -50,11 +52,13 @@ type Config struct {
 // Service signs users up and in. It is safe for concurrent use.
 type Service struct {
 	Deps
-	cfg      Config
-	pool     *pool
-	accounts *accounts
-	decoy    phc // what the password of an unknown id is compared with
-	metrics  *metrics
+	cfg       Config
+	pool      *pool
+	addresses *addresses
+	exchange  *exchange // nil: there is none
+	accounts  *accounts
+	decoy     phc // what the password of an unknown id is compared with
+	metrics   *metrics
 }
 
 // New makes a service. Fails with code usage when the configuration makes no
@@ -71,9 +75,13 @@ func New(d Deps, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		Deps: d, cfg: cfg,
-		pool:     newPool(cfg.Limits.HashSlots, cfg.Limits.HashQueue),
-		accounts: newAccounts(cfg.Limits, d.Failures, d.Log),
-		decoy:    phc{cfg.Params, make([]byte, saltLen), make([]byte, keyLen)},
+		pool:      newPool(cfg.Limits.HashSlots, cfg.Limits.HashQueue),
+		addresses: newAddresses(cfg.Limits),
+		accounts:  newAccounts(cfg.Limits, d.Failures, d.Log),
+		decoy:     phc{cfg.Params, make([]byte, saltLen), make([]byte, keyLen)},
+	}
+	if d.Grants != nil && cfg.Limits.RequestsPerSecond > 0 {
+		s.exchange = newExchange(d.Grants, s.addresses, d.Log)
 	}
 	s.metrics = newMetrics(d.Registry, s.pool)
 	return s, nil

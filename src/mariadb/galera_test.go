@@ -31,8 +31,12 @@ func TestGalera(t *testing.T) {
 			return func(t *testing.T, node int) auth.Failures { return by(t, cfg, node%len(c)) }
 		})
 	})
-	t.Run("accounts are locked by all", func(t *testing.T) {
-		authtest.Lockouts(t, func(t *testing.T) authtest.SharedOpener {
+	t.Run("grants keep the contract", func(t *testing.T) {
+		cfg := c.NewDatabase(t)
+		authtest.Grants(t, func(t *testing.T, node int) authtest.Shared { return by(t, cfg, node%len(c)) })
+	})
+	t.Run("limits are those of all", func(t *testing.T) {
+		authtest.Limits(t, func(t *testing.T) authtest.SharedOpener {
 			cfg := c.NewDatabase(t)
 			return func(t *testing.T, node int) authtest.Shared { return by(t, cfg, node%len(c)) }
 		})

@@ -31,8 +31,12 @@ func TestMariaDB(t *testing.T) {
 			return func(t *testing.T, _ int) auth.Failures { return openUntilEnd(t, cfg) }
 		})
 	})
-	t.Run("accounts are locked by all", func(t *testing.T) {
-		authtest.Lockouts(t, func(t *testing.T) authtest.SharedOpener {
+	t.Run("grants keep the contract", func(t *testing.T) {
+		cfg := server.NewDatabase(t)
+		authtest.Grants(t, func(t *testing.T, _ int) authtest.Shared { return openUntilEnd(t, cfg) })
+	})
+	t.Run("limits are those of all", func(t *testing.T) {
+		authtest.Limits(t, func(t *testing.T) authtest.SharedOpener {
 			cfg := server.NewDatabase(t)
 			return func(t *testing.T, _ int) authtest.Shared { return openUntilEnd(t, cfg) }
 		})

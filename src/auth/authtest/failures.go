@@ -30,8 +30,8 @@ func Failures(t *testing.T, newDatabase func(t *testing.T) FailuresOpener) {
 	}
 }
 
-// Away runs what holds when the database of auth.Failures is away.
-func Away(t *testing.T, f auth.Failures) {
+// Away runs what holds when the database that is shared is away.
+func Away(t *testing.T, f Shared) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -44,6 +44,7 @@ func Away(t *testing.T, f auth.Failures) {
 	wantCode(t, "swap", err, errs.Unavailable)
 	_, err = f.ForgetFailed(ctx, noon)
 	wantCode(t, "forget", err, errs.Unavailable)
+	awayGrants(ctx, t, f)
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 123456000, time.UTC)

@@ -12,9 +12,10 @@ import (
 	"chatlab/src/errs"
 )
 
-// Lockouts proves that accounts are locked by all authd which share a database.
+// Limits proves that accounts are locked, and addresses limited, by all authd
+// which share a database.
 // Each call of newDatabase makes an empty one and returns how to open it.
-func Lockouts(t *testing.T, newDatabase func(t *testing.T) SharedOpener) {
+func Limits(t *testing.T, newDatabase func(t *testing.T) SharedOpener) {
 	for name, test := range map[string]func(*testing.T, *nodes){
 		"failures count wherever they happen":        alternate,
 		"many at once get no more guesses":           atOnce,
@@ -26,6 +27,7 @@ func Lockouts(t *testing.T, newDatabase func(t *testing.T) SharedOpener) {
 		"what cannot be counted is unavailable":      uncounted,
 		"what was not decided is no failure":         undecided,
 		"sign-ins of one user at once leave nothing": together,
+		"an address is limited by all":               addressLimited,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, startNodes(t, newDatabase(t))) })
 	}

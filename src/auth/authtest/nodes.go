@@ -20,6 +20,7 @@ import (
 type Shared interface {
 	auth.Store
 	auth.Failures
+	auth.Grants
 }
 
 // SharedOpener opens one database again and again, as authd number node would, and
@@ -47,6 +48,7 @@ type node struct {
 	Shared
 	ahead         time.Duration
 	reads, writes atomic.Int32
+	exchanges     atomic.Int32
 	noReads       atomic.Bool
 	noWrites      atomic.Bool
 	noUsers       atomic.Bool
@@ -68,7 +70,7 @@ func (n *nodes) start(t *testing.T) *node {
 	limits := auth.DefaultLimits()
 	limits.LoginFailures, limits.Lockout, limits.LockoutMax = guesses, lockout, lockoutMax
 	svc, err := auth.New(auth.Deps{
-		Store: one, Failures: one, Ring: token.NewRing([]byte(strings.Repeat("k", 32))), Events: events{},
+		Store: one, Failures: one, Grants: one, Ring: token.NewRing([]byte(strings.Repeat("k", 32))), Events: events{},
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	}, auth.Config{
 		MinPassword: 8, Limits: limits, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1},

@@ -61,7 +61,7 @@ func (c *config) validate() error {
 }
 
 // shared tells whether authd on other machines may use the database too. SQLite's
-// is this one's alone, which counts failures without it.
+// is this one's alone, which counts what is limited without it.
 func (c databaseConfig) shared() bool { return c.Driver == "mariadb" }
 
 // opener returns how the configured database is opened. Fails with code usage.

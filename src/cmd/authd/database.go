@@ -94,44 +94,5 @@ func (s *lateStore) Ping(ctx context.Context) error {
 	return store.Ping(ctx)
 }
 
-// Failed, SwapFailed and ForgetFailed: see auth.Failures.
-
-func (s *lateStore) Failed(ctx context.Context, id string) (auth.Failed, error) {
-	kept, err := s.failures()
-	if err != nil {
-		return auth.Failed{}, err
-	}
-	return kept.Failed(ctx, id)
-}
-
-func (s *lateStore) SwapFailed(ctx context.Context, id string, was, is auth.Failed) (bool, error) {
-	kept, err := s.failures()
-	if err != nil {
-		return false, err
-	}
-	return kept.SwapFailed(ctx, id, was, is)
-}
-
-func (s *lateStore) ForgetFailed(ctx context.Context, before time.Time) (bool, error) {
-	kept, err := s.failures()
-	if err != nil {
-		return false, err
-	}
-	return kept.ForgetFailed(ctx, before)
-}
-
-// failures are those of a database that keeps them.
-func (s *lateStore) failures() (auth.Failures, error) {
-	store, err := s.now()
-	if err != nil {
-		return nil, err
-	}
-	kept, ok := store.(auth.Failures)
-	if !ok {
-		return nil, errs.E(errs.Internal, "a %T keeps no failures", store)
-	}
-	return kept, nil
-}
-
 // Close does nothing: run closes what it opened.
 func (s *lateStore) Close() error { return nil }

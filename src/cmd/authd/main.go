@@ -74,7 +74,7 @@ func listen(cfg *config, log *slog.Logger) (*daemon, error) {
 	d.events = event.NewEmitter(cfg.Logger, log, d.ops.Registry)
 	deps := auth.Deps{Store: d.store, Ring: ring, Events: d.events, Log: log, Registry: d.ops.Registry}
 	if cfg.Database.shared() {
-		deps.Failures = d.store
+		deps.Failures, deps.Grants = d.store, d.store
 	}
 	d.svc, err = auth.New(deps, auth.Config{MinPassword: cfg.Password.MinLength, Limits: cfg.Limits, Params: auth.DefaultParams()})
 	if err != nil {
@@ -103,6 +103,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	})
 	group.Add("ops", d.ops.Serve)
 	group.Add("events", func(context.Context) error { return d.events.Run(rest) })
+	group.Add("limits", d.svc.Run)
 	group.Add("database", func(ctx context.Context) error { return d.store.run(ctx, rest) })
 	return group.Run(ctx)
 }
