@@ -249,12 +249,17 @@ def with_contents(items, contents):
     return [dict({"mode": "0644", "content": content}, **item) for item, content in zip(items, contents)]
 
 
-# The template of what a group serves, and the macros that name its ops ports.
+# The template of what a group serves, the macros that name its ops ports, and that of its member on the machine.
 WATCHED = {
-    "authd": ("Chatlab auth", {"{$AUTHD.OPS.PORT}": "authd_ops_port", "{$AUTHD.LOGGER.OPS.PORT}": "authd_logger_ops_port"}),
-    "chatd": ("Chatlab chat", {"{$CHATD.OPS.PORT}": "chatd_ops_port", "{$CHATD.LOGGER.OPS.PORT}": "chatd_logger_ops_port"}),
-    "logd": ("Chatlab log", {"{$LOGD.OPS.PORT}": "logd_ops_port"}),
+    "authd": ("Chatlab auth", {"{$AUTHD.OPS.PORT}": "authd_ops_port", "{$AUTHD.LOGGER.OPS.PORT}": "authd_logger_ops_port"},
+              ("{$AUTH.MEMBER}", "public_address", "auth_port")),
+    "chatd": ("Chatlab chat", {"{$CHATD.OPS.PORT}": "chatd_ops_port", "{$CHATD.LOGGER.OPS.PORT}": "chatd_logger_ops_port"},
+              ("{$CHAT.MEMBER}", "public_address", "chat_port")),
+    "logd": ("Chatlab log", {"{$LOGD.OPS.PORT}": "logd_ops_port"}, ("{$LOG.MEMBER}", "private_address", "logd_port")),
 }
+
+# The host of what several machines serve together: no machine can have this name.
+TOGETHER = "all services"
 
 
 def _of(prefix, macros):
@@ -262,21 +267,40 @@ def _of(prefix, macros):
     return {name: str(value) for name, value in (macros or {}).items() if name.startswith(prefix)}
 
 
+def _services(name, values, groups):
+    """The templates and macros of what a machine serves."""
+    templates, macros = [], {}
+    for group in sorted(WATCHED):
+        if name in groups.get(group, []):
+            template, ports, (member, address, port) = WATCHED[group]
+            templates.append(template)
+            macros.update({macro: str(values[key]) for macro, key in ports.items()})
+            macros[member] = "%s:%s" % (values[address], values[port])
+    if name in groups.get("mariadb", []) and len(groups["mariadb"]) > 1:
+        templates.append("Chatlab database cluster")
+    return templates, macros
+
+
 def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
-    """The hosts of a Zabbix server: each machine by its agent, and what it serves by healthd."""
+    """The hosts of a Zabbix server: each machine by its agent, what it serves by healthd, and what several serve together."""
     hosts = []
+    health = groups.get("healthd", [])
+
+    def by_healthd(host, machine, templates, more):
+        values = hostvars[machine]
+        hosts.append({"name": host, "address": values["private_address"], "port": values["healthd_port"], "tls": True,
+                      "templates": templates, "macros": dict(more, **_of("{$CHATLAB.", macros))})
+
     for name in sorted(groups["all"]):
         values = hostvars[name]
         hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True,
                       "macros": _of("{$NODE.", macros)})
-        served = [WATCHED[group] for group in sorted(WATCHED) if name in groups.get(group, [])]
-        if served and name in groups.get("healthd", []):
-            hosts.append({
-                "name": name + " services", "address": values["private_address"], "port": values["healthd_port"], "tls": True,
-                "templates": [template for template, ports in served],
-                "macros": dict({macro: str(values[port]) for template, ports in served for macro, port in ports.items()},
-                               **_of("{$CHATLAB.", macros)),
-            })
+        templates, more = _services(name, values, groups)
+        if templates and name in health:
+            by_healthd(name + " services", name, templates, more)
+    if health and any(len(groups.get(group, [])) > 1 for group in WATCHED):
+        watching = [name for name in groups.get("zabbix_server", []) if name in health]
+        by_healthd(TOGETHER, (watching or health)[0], ["Chatlab cluster"], {})
     return hosts
 
 

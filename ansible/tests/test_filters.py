@@ -113,10 +113,15 @@ class ZabbixHosts(unittest.TestCase):
     """Who a Zabbix server watches."""
 
     hostvars = {
-        "auth": {"private_address": "198.51.100.14", "healthd_port": 10060, "authd_ops_port": 9081, "authd_logger_ops_port": 9091},
+        "auth": {"public_address": "192.0.2.14", "private_address": "198.51.100.14", "healthd_port": 10060,
+                 "auth_port": 8081, "authd_ops_port": 9081, "authd_logger_ops_port": 9091},
         "db": {"private_address": "198.51.100.15", "healthd_port": 10060},
+        "log": {"private_address": "198.51.100.11", "healthd_port": 10060, "logd_port": 8083, "logd_ops_port": 9083},
+        "log2": {"private_address": "198.51.100.12", "healthd_port": 10060, "logd_port": 8083, "logd_ops_port": 9083},
     }
     groups = {"all": ["db", "auth"], "authd": ["auth"], "healthd": ["auth", "db"]}
+    several = {"all": ["auth", "db", "log", "log2"], "authd": ["auth"], "logd": ["log", "log2"], "mariadb": ["auth", "db", "log"],
+               "healthd": ["auth", "db", "log", "log2"], "zabbix_server": ["log"]}
 
     def test_a_machine_and_what_it_serves(self):
         """Two hosts where something is served, one where nothing is."""
@@ -126,7 +131,20 @@ class ZabbixHosts(unittest.TestCase):
             ("auth services", "198.51.100.14", 10060, ["Chatlab auth"], True),
             ("db", "198.51.100.15", 10050, ["Chatlab node"], True),
         ])
-        self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091"})
+        self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091", "{$AUTH.MEMBER}": "192.0.2.14:8081"})
+
+    def test_what_several_serve_together(self):
+        """A host of its own, asked by the machine of Zabbix; each member of the database cluster on its machine."""
+        got = {h["name"]: h for h in chatlab.zabbix_hosts(self.hostvars, self.several) if h["templates"] != ["Chatlab node"]}
+        self.assertEqual({name: h["templates"] for name, h in got.items()}, {
+            "all services": ["Chatlab cluster"], "auth services": ["Chatlab auth", "Chatlab database cluster"],
+            "db services": ["Chatlab database cluster"], "log services": ["Chatlab log", "Chatlab database cluster"],
+            "log2 services": ["Chatlab log"],
+        })
+        self.assertEqual((got["all services"]["address"], got["all services"]["port"]), ("198.51.100.11", 10060))
+        self.assertEqual(got["log2 services"]["macros"]["{$LOG.MEMBER}"], "198.51.100.12:8083")
+        elsewhere = chatlab.zabbix_hosts(self.hostvars, dict(self.several, healthd=["db", "log2"]))
+        self.assertEqual([h["address"] for h in elsewhere if h["name"] == "all services"], ["198.51.100.15"])
 
     def test_macros_go_where_they_belong(self):
         """Those of the node to its host, the others to the services."""

@@ -108,7 +108,7 @@ func (t Template) Macro(name string) string {
 
 // Templates returns all templates.
 func Templates() []Template {
-	return []Template{node(), auth(), chat(), log()}
+	return []Template{node(), auth(), chat(), log(), database(), cluster()}
 }
 
 var upDown = &ValueMap{"Chatlab up", [][2]string{{"0", "down"}, {"1", "up"}}}

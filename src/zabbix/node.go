@@ -3,6 +3,9 @@ package zabbix
 // agentDown is the trigger that all others of a node follow.
 const agentDown = "The agent does not answer"
 
+// clockFarOff is raised beyond the five minutes that Kerberos, too, draws the line at.
+const clockFarOff = "The clock is wrong by minutes"
+
 // node watches a machine through Zabbix's own agent, by keys that are the same
 // in every release.
 func node() Template {
@@ -28,7 +31,8 @@ func node() Template {
 			{"{$NODE.FS.NOT}", "^(/(dev|proc|run|sys|etc)(/|$)|/var/lib/docker)", "File systems that are not watched"},
 			{"{$NODE.NET.NOT}", "^(lo|veth|docker|br-|virbr|cali|tun|tap|ip6|sit|gre|erspan|dummy)", "Interfaces that are not watched"},
 			{"{$NODE.NET.ERRORS.MAX}", "2", "Errors a second of an interface"},
-			{"{$NODE.CLOCK.MAX}", "60s", "Difference between the clocks of node and server"},
+			{"{$NODE.CLOCK.WARN}", "10s", "Difference between the clocks of node and server"},
+			{"{$NODE.CLOCK.MAX}", "5m", "Difference between the clocks of node and server"},
 		},
 	}
 }
@@ -128,7 +132,9 @@ func nodeTriggers() []Trigger {
 		{Name: "CPU use is high", Expression: "{:system.cpu.used.min({$NODE.PERIOD})}>{$NODE.CPU.MAX}", Severity: Warning, Scope: "performance", After: after},
 		{Name: "Load is high", Expression: "{:system.cpu.load[percpu,avg5].min({$NODE.PERIOD})}>{$NODE.LOAD.MAX}", Severity: Average, Scope: "performance", After: []string{"CPU use is high"}},
 		{Name: "Memory is short", Expression: "{:vm.memory.size[pavailable].max({$NODE.PERIOD})}<{$NODE.MEMORY.MIN}", Severity: Average, Scope: "capacity", After: after},
-		{Name: "The clock is wrong", Expression: "{:system.localtime.fuzzytime({$NODE.CLOCK.MAX})}=0", Severity: Warning, Scope: "notice", After: after,
-			Description: "Tokens and events go by the clock: see whether chronyd runs."},
+		{Name: clockFarOff, Expression: "{:system.localtime.fuzzytime({$NODE.CLOCK.MAX})}=0", Severity: High, Scope: "availability", After: after,
+			Description: "Tokens made where the clock is ahead are refused elsewhere, those made where it is behind end too soon; events and lines have a wrong time: see whether chronyd runs."},
+		{Name: "The clock is wrong", Expression: "{:system.localtime.fuzzytime({$NODE.CLOCK.WARN})}=0", Severity: Warning, Scope: "notice", After: []string{clockFarOff},
+			Description: "Tokens and events go by the clock; a token that is more than 5 s from the future is refused: see whether chronyd runs."},
 	}
 }

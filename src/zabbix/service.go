@@ -1,29 +1,51 @@
 package zabbix
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// common are the macros of the templates on healthd's keys.
-func common(more ...Macro) []Macro {
-	return append([]Macro{
-		{"{$CHATLAB.DELAY}", "10s", "Time between looks whether a service is up"},
-		{"{$CHATLAB.DELAY.SLOW}", "1m", "Time between checks that sign in, talk, or read metrics"},
-		{"{$CHATLAB.DELAY.DISCOVERY}", "10m", "Time between discoveries"},
-		{"{$CHATLAB.NODATA}", "2m", "Time without an answer of healthd before an alarm"},
-		{"{$CHATLAB.DB.PERIOD}", "20s", "Time for which a database must be down"},
-		{"{$CHATLAB.UP.PERIOD}", "40s", "Time for which a service must be down: longer than its database"},
-		{"{$CHATLAB.RESTART.PERIOD}", "3m", "Time for which a restart is told"},
-		{"{$CHATLAB.PERIOD}", "5m", "Time for which a value must be bad"},
-	}, more...)
+// shared are the macros of the templates on healthd's keys, which mean the same in
+// all of them.
+var shared = []Macro{
+	{"{$CHATLAB.DELAY}", "10s", "Time between looks whether a service is up"},
+	{"{$CHATLAB.DELAY.SLOW}", "1m", "Time between checks that sign in, talk, or read metrics"},
+	{"{$CHATLAB.DELAY.DISCOVERY}", "10m", "Time between discoveries"},
+	{"{$CHATLAB.NODATA}", "2m", "Time without an answer of healthd before an alarm"},
+	{"{$CHATLAB.DB.PERIOD}", "20s", "Time for which a database must be down"},
+	{"{$CHATLAB.UP.PERIOD}", "40s", "Time for which a service must be down: longer than its database"},
+	{"{$CHATLAB.RESTART.PERIOD}", "3m", "Time for which a restart is told"},
+	{"{$CHATLAB.PERIOD}", "5m", "Time for which a value must be bad"},
+}
+
+// common are all of them, and more.
+func common(more ...Macro) []Macro { return slices.Concat(shared, more) }
+
+// some are those of the names, and more.
+func some(names []string, more ...Macro) []Macro {
+	return append(slices.DeleteFunc(slices.Clone(shared), func(m Macro) bool { return !slices.Contains(names, m.Name) }), more...)
 }
 
 // silent is the trigger that all others on healthd's keys follow.
 const silent = "healthd does not answer"
 
-// up are the item and the triggers of a service itself.
-func up(service, title string, causes ...string) (Item, []Trigger) {
-	key := "chatlab.up[" + service + "]"
+// Macros that name the member of a service that is on the host's own machine.
+const (
+	authMember = "{$AUTH.MEMBER}"
+	chatMember = "{$CHAT.MEMBER}"
+	logMember  = "{$LOG.MEMBER}"
+)
+
+func member(macro, title string) []Macro {
+	return []Macro{{macro, "", "HOST:PORT of this machine's " + title + "; nothing: of all of them together"}}
+}
+
+// up are the item and the triggers of a service itself, on this machine. Whether
+// the others are enough without it the template of the cluster tells.
+func up(service, title, own string, causes ...string) (Item, []Trigger) {
+	key := "chatlab.up[" + service + "," + own + "]"
 	item := Item{Name: title + ": up", Key: key, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
-		Description: "1 when every member serves on its own protocol and says that it is ready."}
+		Description: "1 when it serves on its own protocol and says that it is ready."}
 	return item, []Trigger{
 		{Name: silent, Expression: "{:" + key + ".nodata({$CHATLAB.NODATA})}=1", Severity: High, Scope: "availability",
 			Description: "Nothing is known of the service: healthd or its machine is down, or it does not allow the server."},
@@ -36,7 +58,7 @@ func up(service, title string, causes ...string) (Item, []Trigger) {
 func members(service, title string) Rule {
 	return Rule{
 		Name: title + ": members", Key: "chatlab.discovery[" + service + "]", Delay: "{$CHATLAB.DELAY.DISCOVERY}",
-		Description: "Each member by its address. They raise no alarm of their own: the service's says that one is down.",
+		Description: "Each member by its address. They raise no alarm of their own: that of the member's own machine says that it is down.",
 		Items: []Item{{
 			Name: title + " at {#MEMBER}: up", Key: `chatlab.up[{#SERVICE},"{#MEMBER}"]`, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
 		}},

@@ -7,7 +7,7 @@ func auth() Template {
 	d := daemon{"authd", "authd", "{$AUTHD.OPS.PORT}", "authd"}
 	l := daemon{"authd-logger", "authd's logger", "{$AUTHD.LOGGER.OPS.PORT}", "Logger"}
 	const database, down = "MariaDB is down", "Auth server is down"
-	upItem, upTriggers := up("auth", "Auth server", database)
+	upItem, upTriggers := up("auth", "Auth server", authMember, database)
 	requests := func(call, result string) string {
 		return `chatlab_auth_requests_total{call="` + call + `",result="` + result + `"}`
 	}
@@ -42,7 +42,7 @@ func auth() Template {
 			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}, logTriggers),
-		Macros: common(slices.Concat(d.macros("9081", "512M"), loggerMacros(l, "9091"), []Macro{
+		Macros: common(slices.Concat(member(authMember, "auth server"), d.macros("9081", "512M"), loggerMacros(l, "9091"), []Macro{
 			{"{$AUTH.LOGIN.MAX}", "1000", "Milliseconds of a sign-in"},
 			{"{$AUTH.LOGIN.NODATA}", "10m", "Time without a sign-in that works"},
 			{"{$AUTH.WRONG.MAX}", "5", "Wrong passwords a second"},
@@ -56,7 +56,7 @@ func chat() Template {
 	d := daemon{"chatd", "chatd", "{$CHATD.OPS.PORT}", "chatd"}
 	l := daemon{"chatd-logger", "chatd's logger", "{$CHATD.LOGGER.OPS.PORT}", "Logger"}
 	const down = "Chat server is down"
-	upItem, upTriggers := up("chat", "Chat server")
+	upItem, upTriggers := up("chat", "Chat server", chatMember)
 	logItems, logTriggers := logger(l)
 	return Template{
 		Name:        "Chatlab chat",
@@ -88,36 +88,14 @@ func chat() Template {
 			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}, logTriggers),
-		Macros: common(slices.Concat(d.macros("9082", "1G"), loggerMacros(l, "9092"), []Macro{
+		Macros: common(slices.Concat(member(chatMember, "chat server"), d.macros("9082", "1G"), loggerMacros(l, "9092"), []Macro{
 			{"{$CHAT.ROUNDTRIP.MAX}", "500", "Milliseconds until a line comes back"},
 			{"{$CHAT.ROUNDTRIP.NODATA}", "10m", "Time without a line that comes back"},
 			{"{$CHAT.SLOW.MAX}", "1", "Slow readers cut a second"},
-			{"{$CHAT.LOG.PERIOD}", "2m", "Time for which the chat log's servers must lack each other"},
+			{"{$CHAT.LOG.PERIOD}", "2m", "Time for which the chat log must store no lines"},
+			{"{$CHAT.LOG.REPLICAS.PERIOD}", "3m", "Time for which a replica of the chat log must lack lines: longer than the above"},
+			{"{$CHAT.LOG.LAG.MAX}", "1000", "Lines that a replica of the chat log may lack"},
 		})...),
-	}
-}
-
-// chatlog are the values of the log that the chat servers share; one has it alone.
-func chatlog(d daemon) []Item {
-	return []Item{
-		d.value("servers of the log", "log.members", "chatlab_chatlog_members", ""),
-		d.value("servers of the log that should be there", "log.members.expected", "chatlab_chatlog_members_expected", ""),
-		d.value("leads the log", "log.leader", "chatlab_chatlog_leader", ""),
-		d.value("the log stores lines", "log.quorum", "chatlab_chatlog_quorum", ""),
-		d.value("replicas that have all", "log.replicas", "chatlab_chatlog_replicas_current", ""),
-		d.value("lines that a replica lacks", "log.lag", "chatlab_chatlog_replica_lag", ""),
-	}
-}
-
-// chatlogTriggers tell of the redundancy that is lost before the service is.
-func chatlogTriggers(down string) []Trigger {
-	const halts = "The chat log stores no lines"
-	return []Trigger{
-		{Name: halts, Expression: "{:chatd.log.quorum.max({$CHAT.LOG.PERIOD})}=0", Severity: High, Scope: "availability", After: []string{down},
-			Description: "Fewer than the larger part of its servers reach each other: start the others, or see the network."},
-		{Name: "The chat log lost redundancy", Expression: "{:chatd.log.members.max({$CHAT.LOG.PERIOD})}<{:chatd.log.members.expected.last()}",
-			Severity: Average, Scope: "availability", After: []string{halts},
-			Description: "A chat server does not reach another. It goes on, but one more may be too many."},
 	}
 }
 
@@ -136,7 +114,7 @@ func log() Template {
 	d := daemon{"logd", "logd", "{$LOGD.OPS.PORT}", "logd"}
 	const database, down = "MongoDB is down", "Log server is down"
 	const ends = "A certificate ends very soon"
-	upItem, upTriggers := up("logd", "Log server", database)
+	upItem, upTriggers := up("logd", "Log server", logMember, database)
 	return Template{
 		Name:        "Chatlab log",
 		Description: "The log server through healthd: is it and its database up, how long does an event take to be stored, how much waits, when do certificates end; and logd's metrics. Link it to a host whose agent interface is healthd's (port 10060).",
@@ -172,12 +150,12 @@ func log() Template {
 			d.restartTrigger(down),
 			d.memoryTrigger(down),
 		}),
-		Macros: common(slices.Concat(d.macros("9083", "512M"), []Macro{
+		Macros: common(slices.Concat(member(logMember, "log server"), d.macros("9083", "512M"), []Macro{
 			{"{$LOG.LAG.MAX}", "10", "Seconds until an event is stored"},
 			{"{$LOG.BACKLOG.MAX}", "16M", "Bytes that wait"},
 			{"{$LOG.FAILURES.MAX}", "0", "Failed batches a second"},
 			{"{$LOG.BAD.MAX}", "0", "Bad lines a second"},
-			{"{$LOG.REFUSED.MAX}", "1", "Connections a second without a certificate (healthd makes one a minute)"},
+			{"{$LOG.REFUSED.MAX}", "2", "Connections a second without a certificate (the healthds of three machines make one at the most)"},
 			{"{$LOG.CERT.MIN}", "7", "Days that a certificate must be valid"},
 			{"{$LOG.CERT.WARN}", "30", "Days that a certificate should be valid"},
 		})...),

@@ -42,6 +42,9 @@ var (
 	number           = regexp.MustCompile(`[0-9]+`)
 )
 
+// roots are the causes that follow from nothing.
+var roots = []string{silent, agentDown, NoQuorum, Pools[0].None(), Pools[1].None(), Pools[2].None()}
+
 func TestEveryTriggerIsComplete(t *testing.T) {
 	for _, tpl := range Templates() {
 		keys, names := map[string]bool{}, map[string]bool{}
@@ -80,7 +83,7 @@ func TestEveryTriggerIsComplete(t *testing.T) {
 			}
 		}
 		for _, tr := range tpl.triggers() {
-			root := tr.Name == silent || tr.Name == agentDown
+			root := slices.Contains(roots, tr.Name)
 			if root != (len(tr.After) == 0) {
 				t.Errorf("%s: %q depends on %v: all but the first cause depend on something", tpl.Name, tr.Name, tr.After)
 			}
@@ -107,7 +110,7 @@ func TestEveryMacroIsGivenAndUsed(t *testing.T) {
 		}
 		given := map[string]bool{}
 		for _, m := range tpl.Macros {
-			if given[m.Name] || m.Description == "" || m.Value == "" {
+			if given[m.Name] || m.Description == "" || (m.Value == "") != strings.HasSuffix(m.Name, ".MEMBER}") {
 				t.Errorf("%s: macro %s: twice, or without value or description", tpl.Name, m.Name)
 			}
 			given[m.Name] = true
@@ -156,7 +159,7 @@ func healthdKeys(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var out []string
-	for _, c := range []health.Check{up, discovery, health.NewLogin(health.Services{}, nil), health.NewRoundtrip(health.Services{}, nil),
+	for _, c := range []health.Check{up, discovery, health.NewMembers(up), health.NewExpected(up), health.NewGalera(nil, 0), health.NewLogin(health.Services{}, nil), health.NewRoundtrip(health.Services{}, nil),
 		health.NewLag(health.Services{}, nil), health.NewBacklog(health.Services{}), health.NewDatabase("mariadb", nil),
 		health.NewDatabase("mongodb", nil), health.NewCert(nil, health.Services{}), health.NewMetric(health.Services{})} {
 		out = append(out, c.Key())

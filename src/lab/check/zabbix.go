@@ -66,7 +66,8 @@ type watchedHost struct {
 	templates  []zabbix.Template
 }
 
-// watchedHosts lists them: each machine, and what it serves.
+// watchedHosts lists them: each machine, what it serves, and what several serve
+// together.
 func watchedHosts(inv *inventory.Inventory) []watchedHost {
 	named := map[string]zabbix.Template{}
 	for _, t := range zabbix.Templates() {
@@ -83,9 +84,15 @@ func watchedHosts(inv *inventory.Inventory) []watchedHost {
 				served.templates = append(served.templates, named[s.template])
 			}
 		}
+		if databases := inv.Members(inventory.MariaDB); len(databases) > 1 && slices.Contains(databases, n) {
+			served.templates = append(served.templates, named["Chatlab database cluster"])
+		}
 		if len(served.templates) > 0 && slices.Contains(inv.Members(inventory.Healthd), n) {
 			out = append(out, served)
 		}
+	}
+	if n, ok := watch.Overseer(inv); ok {
+		out = append(out, watchedHost{watch.Together, n.Name, []zabbix.Template{named["Chatlab cluster"]}})
 	}
 	return out
 }

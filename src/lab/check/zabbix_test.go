@@ -11,9 +11,11 @@ import (
 	"chatlab/src/lab/inventory"
 )
 
-func machines(t *testing.T) *inventory.Inventory {
+func machines(t *testing.T) *inventory.Inventory { return load(t, "lab") }
+
+func load(t *testing.T, name string) *inventory.Inventory {
 	t.Helper()
-	inv, err := inventory.Load("../../../ansible/inventories/lab")
+	inv, err := inventory.Load("../../../ansible/inventories/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,17 +23,29 @@ func machines(t *testing.T) *inventory.Inventory {
 }
 
 func TestEachMachineIsTwoHostsOfZabbix(t *testing.T) {
-	var names []string
-	for _, h := range watchedHosts(machines(t)) {
-		for _, tpl := range h.templates {
-			names = append(names, h.name+": "+tpl.Name)
+	ha := []string{"all services: Chatlab cluster"}
+	for _, node := range []string{"auth", "chat", "log"} {
+		ha = append(ha, node+": Chatlab node")
+		for _, served := range []string{"auth", "chat", "log", "database cluster"} {
+			ha = append(ha, node+" services: Chatlab "+served)
 		}
 	}
-	slices.Sort(names)
-	want := []string{"auth services: Chatlab auth", "auth: Chatlab node", "chat services: Chatlab chat", "chat: Chatlab node",
-		"log services: Chatlab log", "log: Chatlab node"}
-	if !slices.Equal(names, want) {
-		t.Errorf("%q", names)
+	for inv, want := range map[string][]string{
+		"lab": {"auth services: Chatlab auth", "auth: Chatlab node", "chat services: Chatlab chat", "chat: Chatlab node",
+			"log services: Chatlab log", "log: Chatlab node"},
+		"ha": ha,
+	} {
+		var names []string
+		for _, h := range watchedHosts(load(t, inv)) {
+			for _, tpl := range h.templates {
+				names = append(names, h.name+": "+tpl.Name)
+			}
+		}
+		slices.Sort(names)
+		slices.Sort(want)
+		if !slices.Equal(names, want) {
+			t.Errorf("%s: %q", inv, names)
+		}
 	}
 }
 

@@ -190,7 +190,7 @@ func (w *watched) firing() []string {
 	for _, h := range w.hosts {
 		for _, t := range h.Triggers {
 			if t.Value == "1" && t.Status == "0" {
-				out = append(out, h.Name+": "+t.Description)
+				out = append(out, watch.Problem{Host: h.Name, Trigger: t.Description}.String())
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/zabbix"
 	"chatlab/src/zabbix/api"
 )
 
@@ -50,14 +51,35 @@ func Open(ctx context.Context, l *lab.Lab, client *http.Client) (*api.Client, er
 	return api.SignIn(ctx, client, base, Account, strings.TrimSpace(string(password)))
 }
 
-// Problem is a trigger that fires.
+// Problem is a trigger that fires, by the name that its template gives it.
 type Problem struct{ Host, Trigger string }
 
-func (p Problem) String() string { return p.Host + ": " + p.Trigger }
+func (p Problem) String() string { return p.Host + ": " + zabbix.Plain(p.Trigger) }
 
 // ServicesHost is the name of the host of Zabbix that stands for what a node
 // serves; the machine itself is a host of the node's own name.
 func ServicesHost(node string) string { return node + " services" }
+
+// Together is the host of Zabbix that stands for what several machines serve together.
+const Together = "all services"
+
+// Overseer returns the machine by whose eyes that host sees: that of Zabbix where it
+// has a healthd. There is none where every service is on one machine only.
+func Overseer(inv *inventory.Inventory) (inventory.Node, bool) {
+	health := inv.Members(inventory.Healthd)
+	several := slices.ContainsFunc([]string{inventory.Authd, inventory.Chatd, inventory.Logd}, func(service string) bool {
+		return len(inv.Members(service)) > 1
+	})
+	if !several || len(health) == 0 {
+		return inventory.Node{}, false
+	}
+	for _, n := range inv.Members(inventory.ZabbixServer) {
+		if slices.Contains(health, n) {
+			return n, true
+		}
+	}
+	return health[0], true
+}
 
 // Firing returns what fires and does not only follow from what else fires.
 func Firing(ctx context.Context, c *api.Client) ([]Problem, error) {
@@ -66,7 +88,7 @@ func Firing(ctx context.Context, c *api.Client) ([]Problem, error) {
 		Hosts       []struct{ Host string }
 	}
 	err := c.Call(ctx, "trigger.get", map[string]any{
-		"filter": map[string]any{"value": 1}, "monitored": 1, "skipDependent": 1, "expandDescription": 1,
+		"filter": map[string]any{"value": 1}, "monitored": 1, "skipDependent": 1,
 		"output": []string{"description"}, "selectHosts": []string{"host"},
 	}, &list)
 	if err != nil {
