@@ -12,7 +12,7 @@ func vipChecks(j *Journey) []Check {
 	var checks []Check
 	if vip := j.lab.Inventory.VIP(partAuth); vip != "" {
 		checks = append(checks, j.group(partAuth, hint, []Check{
-			{Name: "auth.vip", Text: "a user signs in at the address that moves", Run: func(ctx context.Context, e *Env) error { return e.authVIP(ctx, vip) }},
+			{Name: "auth.vip", Text: "the auth server knows a user at the address that moves", Run: func(ctx context.Context, e *Env) error { return e.authVIP(ctx, vip) }},
 		})...)
 	}
 	if vip := j.lab.Inventory.VIP(partChat); vip != "" {
@@ -28,12 +28,12 @@ func (e *Env) authVIP(ctx context.Context, vip string) error {
 	if err != nil {
 		return err
 	}
-	r, err := e.authAt(ctx, vip, loginCall(p.name, password))
+	// No sign-in: the event of the journey's own has to be the only one.
+	r, err := e.authAt(ctx, vip, call{method: http.MethodGet, path: "/auth/getuser/" + p.name})
 	if err != nil {
 		return err
 	}
-	e.answers(r, http.StatusOK, jsonText(map[string]string{"token": tokenIn(r)}))
-	e.True(tokenIn(r) != "", "a token from "+vip, "%s", r.body)
+	e.answers(r, http.StatusOK, jsonText(map[string]string{"id": p.name}))
 	return nil
 }
 
