@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
+	"chatlab/src/mariadb/mariadbtest"
 	"chatlab/src/token"
 )
 
@@ -32,29 +33,41 @@ const (
 )
 
 // TestLoginsOverBareHashing holds the rate of sign-ins over HTTP, durable
-// events included, against argon2id alone with the same costs and cores.
+// events included, against argon2id alone with the same costs and cores: with
+// SQLite, and with a MariaDB where wrong passwords are looked up for all authd.
 func TestLoginsOverBareHashing(t *testing.T) {
-	url := startAuthd(t)
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: loginUsers}}
+	sqlite := startAuthd(t, fmt.Sprintf("path: %s", filepath.Join(t.TempDir(), "users.db")), "login_failures: 0")
+	db := mariadbtest.Start(t).NewDatabase(t)
+	mariadb := startAuthd(t, fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
+		db.Addresses[0], db.Name, db.User, db.PasswordFile), "login_failures: 10")
 	for i := range loginUsers {
-		if status, body := authSignUp(t, client, url, i); status != http.StatusOK {
-			t.Fatalf("sign-up: %d %s", status, body)
+		for _, url := range []string{sqlite, mariadb} {
+			if status, body := authSignUp(t, client, url, i); status != http.StatusOK {
+				t.Fatalf("sign-up: %d %s", status, body)
+			}
 		}
 	}
-	var raw, logins float64
-	for range loginTurns {
-		raw += ratePerSecond(runtime.GOMAXPROCS(0), func(int) {
-			argon2.IDKey([]byte("correct horse"), make([]byte, 16), 2, 19<<10, 1, 32)
-		}) / loginTurns
-		logins += ratePerSecond(loginUsers, func(i int) {
+	logins := func(url string) float64 {
+		return ratePerSecond(loginUsers, func(i int) {
 			if status, body := authPost(t, client, url+"/auth/login", fmt.Sprintf(`{"id":"kim%d","passwd":"correct horse"}`, i)); status != http.StatusOK {
 				t.Errorf("sign-in: %d %s", status, body)
 			}
 		}) / loginTurns
 	}
+	var raw, onSQLite, onMariaDB float64
+	for range loginTurns {
+		raw += ratePerSecond(runtime.GOMAXPROCS(0), func(int) {
+			argon2.IDKey([]byte("correct horse"), make([]byte, 16), 2, 19<<10, 1, 32)
+		}) / loginTurns
+		onSQLite += logins(sqlite)
+		onMariaDB += logins(mariadb)
+	}
 	row(t, "argon2id alone, 19 MiB, t=2, p=1", raw, "hashes/s", "", true)
-	row(t, "sign-ins over HTTP, events durable", logins, "logins/s", "", true)
-	row(t, "sign-ins over argon2id alone", logins/raw, "", ">= 0.9", logins/raw >= 0.9)
+	row(t, "sign-ins over HTTP, events durable", onSQLite, "logins/s", "", true)
+	row(t, "sign-ins over argon2id alone", onSQLite/raw, "", ">= 0.9", onSQLite/raw >= 0.9)
+	row(t, "sign-ins on MariaDB, accounts limited", onMariaDB, "logins/s", "", true)
+	row(t, "sign-ins on MariaDB over argon2id alone", onMariaDB/raw, "", ">= 0.9", onMariaDB/raw >= 0.9)
 }
 
 func authSignUp(t *testing.T, client *http.Client, url string, i int) (int, string) {
@@ -94,9 +107,9 @@ func ratePerSecond(workers int, work func(worker int)) float64 {
 	return float64(done.Load()) / time.Since(begin).Seconds()
 }
 
-// startAuthd runs the real authd, with its real logger, on an empty SQLite
-// file; limits of addresses and accounts are off. It returns the API's URL.
-func startAuthd(t *testing.T) string {
+// startAuthd runs the real authd, with its real logger, on an empty database;
+// limits of addresses are off. It returns the API's URL.
+func startAuthd(t *testing.T, database, limits string) string {
 	t.Helper()
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -106,11 +119,11 @@ func startAuthd(t *testing.T) string {
 		"authd.yaml": fmt.Sprintf(`
 listen: 127.0.0.1:0
 ops: {listen: "127.0.0.1:0"}
-database: {path: %s}
+database: {%s}
 token: {key_file: %s}
-limits: {requests_per_second: 0, login_failures: 0}
+limits: {requests_per_second: 0, %s}
 logger: {command: %s, config: %s}
-`, in("users.db"), in("jwt.key"), binary(t, "logger"), in("logger.yaml")),
+`, database, in("jwt.key"), limits, binary(t, "logger"), in("logger.yaml")),
 	} {
 		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
