@@ -35,7 +35,11 @@ func kills(name, about string, services ...string) Drill {
 
 // raising is the drill with the problem that it must raise.
 func (d Drill) raising(service, trigger string) Drill {
-	d.alarms = raises(service, trigger)
+	d.alarms = func(l *lab.Lab) expected {
+		out := raises(service, trigger)(l)
+		out.may = append(out.may, lacking(l, service)...)
+		return out
+	}
 	return d
 }
 

@@ -47,10 +47,7 @@ func partition(ctx context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
 	share := remaining(ctx) / time.Duration(len(nodes))
 	for _, n := range nodes {
-		shows, hold := alarmHosts(n.Name), share
-		if !r.mustShow(shows) { // an alarm takes longer
-			hold = min(longestCut, share)
-		}
+		shows, hold := r.away(n, share, longestCut)
 		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
 			shows: shows, undos: []undo{{Node: n.Name, Join: true}},
 			make: func(ctx context.Context) error {
@@ -92,18 +89,22 @@ func (r *run) cable(node string, f func(lab.Networked) error) error {
 	return f(cable)
 }
 
-// powerOff kills each machine in turn, with all that it runs, and boots it. It
-// takes the time of a boot for each, however short the drill is to be.
+// powerOff kills each machine in turn, with all that it runs, and boots it: at once,
+// or where it must raise alarms when it has. It takes the time of a boot for each,
+// however short the drill is to be.
 func powerOff(asked context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
-	hold := min(longestDark, remaining(asked)/time.Duration(len(nodes)))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), time.Duration(len(nodes))*2*powerOnLimit)
+	share := remaining(asked) / time.Duration(len(nodes))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), remaining(asked)+time.Duration(len(nodes))*2*powerOnLimit)
 	defer cancel()
 	for _, n := range nodes {
 		if errors.Is(asked.Err(), context.Canceled) {
 			return asked.Err()
 		}
-		if err := r.strike(ctx, r.dark(n.Name+" loses its power", hold, patient, n)); err != nil {
+		shows, hold := r.away(n, share, longestDark)
+		f := r.dark(n.Name+" loses its power", hold, patient, n)
+		f.shows = shows
+		if err := r.strike(ctx, f); err != nil {
 			return err
 		}
 	}
