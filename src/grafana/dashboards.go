@@ -12,6 +12,7 @@ const (
 	authUID     = "chatlab-auth"
 	chatUID     = "chatlab-chat"
 	eventsUID   = "chatlab-events"
+	clusterUID  = "chatlab-cluster"
 )
 
 // tag is what the lab's dashboards find each other by.
@@ -19,7 +20,7 @@ const tag = "chatlab"
 
 // Dashboards returns all dashboards.
 func Dashboards() []Dashboard {
-	return []Dashboard{overview(), node(), auth(), chat(), events()}
+	return []Dashboard{overview(), node(), auth(), chat(), events(), cluster()}
 }
 
 // Name returns what the dashboard's file is called, and its check.

@@ -16,6 +16,8 @@ const (
 	authT = "Chatlab auth"
 	chatT = "Chatlab chat"
 	logT  = "Chatlab log"
+
+	databaseT = "Chatlab database cluster"
 )
 
 // templates are made once: every item that is shown is looked up in them.

@@ -9,7 +9,7 @@ func overview() Dashboard {
 		tiles(3, 8, alarms(text{"Open problems", "What Zabbix has raised and not found over, the worst first. Empty is well.", "none"}, wide(24), everyHost)),
 		tiles(11, 8,
 			history(text{"What was up", "Each service, and the agent of each node: green is up, red is down.", "nothing known"}, wide(12),
-				services, line{item: "Agent: availability"})),
+				services, line{item: "Agent: availability"}).to(clusterUID)),
 		shifted(12, tiles(11, 4, loginFigure(6, authUID), roundtripFigure(6, chatUID))),
 		shifted(12, tiles(15, 4, lagFigure(6, eventsUID), backlogFigure(6, eventsUID))),
 		tiles(19, 6, nodeFigures()...),

@@ -85,7 +85,7 @@ func events() Dashboard {
 		tiles(20, 7, append([]Panel{
 			history(text{"Connected", "Loggers to a log server, and the log server itself: green is well.", "nothing known"}, wide(6),
 				line{item: "/^(authd's|chatd's) logger: connected to a log server$/"}, line{item: "/^(Log server|MongoDB): up$/"}),
-			graph(text{"Faults", "A second: failed batches, bad lines, strangers; healthd's own test of strangers, each minute, is among these.", "no metrics"}, wide(6), "short",
+			graph(text{"Faults", "A second: failed batches, bad lines, strangers; healthd's own looks, which show no certificate, are among these.", "no metrics"}, wide(6), "short",
 				line{item: "logd: batches failed", name: "batches failed", color: red}, line{item: "logd: bad lines", name: "bad lines", color: orange},
 				line{item: "logd: connections without a certificate", name: "no certificate", color: purple}).
 				limited(above(limit(logT, "{$LOG.REFUSED.MAX}"), red)).atLeast(limit(logT, "{$LOG.REFUSED.MAX}")),
