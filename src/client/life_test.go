@@ -177,6 +177,21 @@ func TestDeadPeerIsFound(t *testing.T) {
 	}
 }
 
+// TestWhoGoesOnTalkingFindsADeadPeer: lines that follow do not give the server more
+// time to answer the first.
+func TestWhoGoesOnTalkingFindsADeadPeer(t *testing.T) {
+	dead, alive := newServer(t), newServer(t)
+	c := dial(t, client.Options{Addresses: []string{dead.addr(), alive.addr()}, Token: "kim.x.y", AnswerTime: 200 * time.Millisecond})
+	dead.set(func(s *server) { s.mute = true })
+	talk := time.NewTicker(20 * time.Millisecond)
+	defer talk.Stop()
+	for begun := time.Now(); c.Stats().Receipts == 0; <-talk.C {
+		if err := c.SendAsync("one more", nil); err != nil || time.Since(begun) > 3*time.Second {
+			t.Fatalf("%v, after %s nobody has answered", err, time.Since(begun))
+		}
+	}
+}
+
 func TestSlowConsumerComesBack(t *testing.T) {
 	s := newServer(t)
 	c := dial(t, client.Options{Addresses: []string{s.addr()}, Token: "kim.x.y"})

@@ -161,6 +161,7 @@ func (s *session) flush() (time.Duration, error) {
 	for {
 		c.mu.Lock()
 		now := time.Now()
+		owed := len(c.queue.inflight) > 0
 		var batch []byte
 		for _, it := range c.queue.next(now, c.opts.Window) {
 			batch = wire.AppendLine(batch, it.line)
@@ -172,8 +173,8 @@ func (s *session) flush() (time.Duration, error) {
 		if len(c.queue.waiting) > 0 {
 			wait = c.queue.hold.Sub(now)
 		}
-		if len(batch) > 0 && !s.waiting.IsZero() {
-			s.waiting = now // the server's time for an answer begins here
+		if len(batch) > 0 && !owed && !s.waiting.IsZero() {
+			s.waiting = now // the server's time for an answer begins here, and not anew with each line
 		}
 		c.mu.Unlock()
 		if len(batch) == 0 {
