@@ -90,7 +90,9 @@ func (r *run) strike(ctx context.Context, f fault) error {
 		return err
 	}
 	r.report.back(f.name, back, f.grace, where.String())
-	return r.whole(healing)
+	full, end := context.WithTimeout(context.WithoutCancel(ctx), wholeLimit)
+	defer end()
+	return r.whole(full)
 }
 
 // hold keeps a fault for its time, or until what it must show has been shown.

@@ -9,7 +9,10 @@ import (
 	"chatlab/src/lab/inventory"
 )
 
-const maxReplicas = 3 // of the chat log
+const (
+	maxReplicas = 3               // of the chat log
+	wholeLimit  = 4 * time.Minute // a replica that took lines while it was alone drops each in two seconds or three
+)
 
 // whole waits, after a heal, until the chat servers of a lab that has several
 // are all there, hold every line as often as they should and serve every client:
