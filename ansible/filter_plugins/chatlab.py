@@ -5,11 +5,11 @@ __metaclass__ = type
 
 import ipaddress
 
-# Groups that the roles know, and how many hosts each may have: events are in
-# one store until the role can replicate it.
+# Groups that the roles know, and how many hosts each may have: no more than seven
+# members of MongoDB's replica set have a vote.
 GROUPS = {
     "authd": (1, None), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
-    "mariadb": (0, None), "mongodb": (1, 1),
+    "mariadb": (0, None), "mongodb": (1, 7),
     "zabbix_server": (0, 1), "zabbix_agent": (0, None), "grafana": (0, 1),
 }
 
@@ -23,7 +23,7 @@ PORTS = {
 }
 
 # Groups whose members decide together, and the ports that several of them need.
-QUORUMS = {"chatd": ["chatd_routes_port"], "mariadb": ["galera_port"]}
+QUORUMS = {"chatd": ["chatd_routes_port"], "mariadb": ["galera_port"], "mongodb": []}
 
 
 def _address_faults(host, values, taken):
@@ -51,7 +51,7 @@ def _address_faults(host, values, taken):
     return faults
 
 
-def _group_faults(groups, hostvars):
+def _group_faults(groups, hostvars, embedded):
     faults = []
     for group in sorted(GROUPS):
         least, most = GROUPS[group]
@@ -59,7 +59,7 @@ def _group_faults(groups, hostvars):
         if len(hosts) < least:
             faults.append("group %s has no host: name the machine that carries it, `%s: {hosts: {NAME: {}}}`" % (group, group))
         if most is not None and len(hosts) > most:
-            faults.append("group %s names %s: these roles run one, leave one host in it" % (group, " and ".join(hosts)))
+            faults.append("group %s names %s: these roles run %d at most, leave so many hosts in it" % (group, " and ".join(hosts), most))
         if group in QUORUMS and len(hosts) == 2:
             faults.append("group %s names two hosts, %s: when one is away, the other cannot tell whether it is the one cut off:"
                           " name a third, or only one" % (group, " and ".join(hosts)))
@@ -67,6 +67,9 @@ def _group_faults(groups, hostvars):
             for port in PORTS.get(group, []) + (QUORUMS.get(group, []) if len(hosts) > 1 else []):
                 if port not in hostvars[host]:
                     faults.append("%s is missing, which group %s needs: add it to `all: vars:`" % (port, group))
+    if embedded and len(groups.get("mongodb", [])) > 1:
+        faults.append("group mongodb names %s: the embedded log database has no replicas, leave one host in it, or run MongoDB of its vendor,"
+                      " mongodb_embedded=false" % " and ".join(groups["mongodb"]))
     if len(groups.get("authd", [])) > 1 and not groups.get("mariadb"):
         faults.append("group authd names several hosts, and no host is in group mariadb: auth servers share their users in MariaDB,"
                       " name its machines, or leave one auth server")
@@ -105,7 +108,7 @@ def _vip_faults(hostvars, groups, taken):
     return [fault for fault in faults if fault]
 
 
-def inventory_faults(hostvars, groups):
+def inventory_faults(hostvars, groups, embedded=False):
     """Lines that say what is wrong with an inventory, each with the host and the fix."""
     faults, taken, used = [], {}, set()
     for group in GROUPS:
@@ -114,7 +117,7 @@ def inventory_faults(hostvars, groups):
         faults += _address_faults(host, hostvars[host], taken)
         if host not in used:
             faults.append("host %s is in no group: name it below `all: children:`, or remove it" % host)
-    faults += _group_faults(groups, hostvars)
+    faults += _group_faults(groups, hostvars, embedded)
     if not faults:  # what follows needs the addresses
         faults += _vip_faults(hostvars, groups, taken)
     return sorted(set(faults), key=faults.index)

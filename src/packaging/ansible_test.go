@@ -105,7 +105,7 @@ func TestBadInventoriesAreRefusedAtOnce(t *testing.T) {
 		"database cluster":   {"mariadb: {hosts: {auth: {}}}", "mariadb: {hosts: {auth: {}, log: {}, chat: {}}}", "galera_port is missing, which group mariadb needs"},
 		"users apart": {"authd: {hosts: {auth: {}}}\n    chatd: {hosts: {chat: {}}}\n    logd: {hosts: {log: {}}}\n    healthd: {hosts: {log: {}, chat: {}, auth: {}}}\n    mariadb: {hosts: {auth: {}}}\n",
 			"authd: {hosts: {auth: {}, chat: {}}}\n    chatd: {hosts: {chat: {}}}\n    logd: {hosts: {log: {}}}\n    healthd: {hosts: {log: {}, chat: {}, auth: {}}}\n", "group authd names several hosts, and no host is in group mariadb"},
-		"two log databases": {"mongodb: {hosts: {log: {}}}", "mongodb: {hosts: {log: {}, chat: {}}}", "group mongodb names log and chat: these roles run one"},
+		"two log databases": {"mongodb: {hosts: {log: {}}}", "mongodb: {hosts: {log: {}, chat: {}}}", "group mongodb names two hosts, log and chat: when one is away"},
 		"two chat servers":  {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}}}", "group chatd names two hosts, chat and log: when one is away"},
 		"chat routes":       {"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, log: {}, auth: {}}}", "chatd_routes_port is missing, which group chatd needs"},
 		"no port":           {"    logd_port: 8083\n", "", "logd_port is missing, which group logd needs: add it to"},
@@ -144,6 +144,12 @@ func TestBadVIPsAreRefusedAtOnce(t *testing.T) {
 			refused(t, c.want, "-i", path)
 		})
 	}
+}
+
+// The embedded log database has no replicas.
+func TestSeveralEmbeddedLogDatabasesAreRefused(t *testing.T) {
+	refused(t, "group mongodb names log and chat and auth: the embedded log database has no replicas, leave one host in it, or run MongoDB of its vendor",
+		"-i", filepath.Join("tests", "inventory-ha"), "-e", "mongodb_embedded=true")
 }
 
 // A machine that cannot be reached, or not by this user.
