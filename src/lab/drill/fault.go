@@ -90,7 +90,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 		return err
 	}
 	r.report.back(f.name, back, f.grace, where.String())
-	full, end := context.WithTimeout(context.WithoutCancel(ctx), wholeLimit)
+	full, end := outlasting(ctx, wholeLimit)
 	defer end()
 	return r.whole(full)
 }
