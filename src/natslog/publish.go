@@ -83,17 +83,20 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 func (l *Log) publish(ctx context.Context, msgs []*nats.Msg, which []int, receipts []chat.Receipt) (held []int) {
 	pending := make([]ticket, len(which))
 	for k, i := range which {
+		if l.opts.Cluster != nil && !l.publisher.free(time.Now()) {
+			receipts[i].Err = errUnanswered
+			continue
+		}
 		pending[k], receipts[i].Err = l.publisher.send(msgs[i])
 	}
 	try, cancel := l.oneTry(ctx)
 	defer cancel()
 	for k, i := range which {
-		if receipts[i].Err != nil {
-			continue
-		}
-		receipts[i] = l.publisher.wait(try, pending[k])
-		if receipts[i].Err != nil && try.Err() != nil {
-			receipts[i].Err = errUnanswered
+		if receipts[i].Err == nil {
+			receipts[i] = l.publisher.wait(try, pending[k])
+			if receipts[i].Err != nil && try.Err() != nil {
+				receipts[i].Err = errUnanswered
+			}
 		}
 		if may(receipts[i].Err) && l.opts.Cluster != nil && ctx.Err() == nil {
 			held = append(held, i)
@@ -142,7 +145,25 @@ type publisher struct {
 	mu      sync.Mutex
 	last    uint64
 	waiting map[uint64]chan chat.Receipt
-	free    []chan chat.Receipt
+	spare   []chan chat.Receipt
+	since   time.Time // that something waits and nothing was answered
+	stalled bool      // nothing was answered for too long
+}
+
+// stalledAfter is how long nothing may be answered until lines are held back in a
+// cluster. A leader that is cut off stores what it is given before it finds out, and
+// takes seconds for each line of it, to drop it, when it is back.
+const stalledAfter = 150 * time.Millisecond
+
+// free tells whether a message may be sent: while nothing is answered one at a time.
+func (p *publisher) free(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return true
+	}
+	p.stalled = p.stalled || now.Sub(p.since) > stalledAfter
+	return !p.stalled
 }
 
 // ticket is what a message's sender waits with.
@@ -196,12 +217,15 @@ func (p *publisher) register() ticket {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var ch chan chat.Receipt
-	if n := len(p.free); n > 0 {
-		ch, p.free = p.free[n-1], p.free[:n-1]
+	if n := len(p.spare); n > 0 {
+		ch, p.spare = p.spare[n-1], p.spare[:n-1]
 	} else {
 		ch = make(chan chat.Receipt, 1)
 	}
 	p.last++
+	if len(p.waiting) == 0 {
+		p.since = time.Now()
+	}
 	p.waiting[p.last] = ch
 	return ticket{p.last, ch}
 }
@@ -210,8 +234,8 @@ func (p *publisher) recycle(ch chan chat.Receipt) {
 	const keep = 256
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) < keep {
-		p.free = append(p.free, ch)
+	if len(p.spare) < keep {
+		p.spare = append(p.spare, ch)
 	}
 }
 
@@ -225,6 +249,10 @@ func (p *publisher) answered(msg *nats.Msg) {
 	p.mu.Lock()
 	ch := p.waiting[n]
 	delete(p.waiting, n)
+	p.since = time.Now()
+	if a.Err == nil {
+		p.stalled = false
+	}
 	p.mu.Unlock()
 	if ch != nil {
 		ch <- a
