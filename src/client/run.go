@@ -12,6 +12,7 @@ import (
 const (
 	backoffBase  = 60 * time.Millisecond
 	backoffLimit = 3 * time.Second
+	backoffMany  = time.Second // with several addresses, all of which were tried
 	// steady is how long a connection lives that ends a row of bad ones.
 	steady = 5 * time.Second
 	// windowOfIDs is how long after its first sending a line may be sent again
@@ -38,7 +39,7 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 			c.tell(State{Err: err})
 		}
 		attempt++
-		if !sleep(ctx, backoff(attempt, backoffBase, backoffLimit)) {
+		if !sleep(ctx, backoff(attempt, backoffBase, c.longestBackoff())) {
 			return ctx.Err()
 		}
 		var err error
@@ -49,10 +50,26 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 			return ctx.Err()
 		} else if final(err) {
 			return err
-		} else if after := errs.RetryAfterOf(err); after > 0 && !sleep(ctx, min(after, time.Minute)) {
+		} else if !sleep(ctx, c.asked(err)) {
 			return ctx.Err()
 		}
 	}
+}
+
+func (c *Chat) longestBackoff() time.Duration {
+	if len(c.opts.Addresses) > 1 {
+		return backoffMany
+	}
+	return backoffLimit
+}
+
+// asked is how long a refusal asks to wait. That a server cannot serve says nothing of
+// the others, one of which may be about to.
+func (c *Chat) asked(err error) time.Duration {
+	if len(c.opts.Addresses) > 1 && errs.Is(err, errs.Unavailable) {
+		return 0
+	}
+	return min(errs.RetryAfterOf(err), time.Minute)
 }
 
 // progress counts what connections are for.

@@ -19,6 +19,10 @@ const (
 	// machine that lost its power nothing is heard. The rest of the call's time is
 	// for another.
 	attempt = 1500 * time.Millisecond
+	// severalTimeout bounds a call instead of timeout where there are several servers:
+	// a client that is told by then that this authd reaches none of them has time for
+	// another authd, within the 5 s that its user shall wait.
+	severalTimeout = 3500 * time.Millisecond
 	// attempts are made of a call at the most, and againAfter between two.
 	attempts   = 4
 	againAfter = 50 * time.Millisecond
@@ -29,7 +33,11 @@ const (
 // another server did, and while the servers decide which of them are there. Lost
 // says that an earlier try may have been carried out.
 func (s *Store) call(ctx context.Context, statement func(ctx context.Context, lost bool) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	limit := timeout
+	if s.conn.several() {
+		limit = severalTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	lost := false
 	for n := 1; ; n++ {

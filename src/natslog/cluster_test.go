@@ -40,8 +40,8 @@ type ring struct {
 func newRing(t *testing.T, n int) *ring {
 	t.Helper()
 	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
+	r.peers = freeAddresses(t, n)
 	for i := range n {
-		r.peers = append(r.peers, freeAddress(t))
 		r.named = append(r.named, i)
 	}
 	r.name(r.named...)
@@ -52,16 +52,24 @@ func newRing(t *testing.T, n int) *ring {
 	return r
 }
 
-// freeAddress is not of 127.0.0.1, whose ports connections are made from: one
-// could be taken before it is listened on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.1.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return freeAddresses(t, 1)[0]
+}
+
+// freeAddresses are different ones, not of 127.0.0.1, whose ports connections are made
+// from: one could be taken before it is listened on.
+func freeAddresses(t *testing.T, n int) (out []string) {
+	t.Helper()
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.1.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ln.Close() }()
+		out = append(out, ln.Addr().String())
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	return out
 }
 
 func (r *ring) options(i int) natslog.Options {

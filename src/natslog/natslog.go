@@ -92,6 +92,7 @@ type Log struct {
 	backlog   atomic.Int64  // lines whose event is not emitted, as last seen
 	followed  atomic.Uint64 // last line that Follow gave
 	emits     atomic.Bool   // Emit runs
+	cutAt     atomic.Int64  // Unix nanoseconds when this server was last seen to be cut off
 	users     atomic.Pointer[func(room string) []string]
 	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
 	health    struct {
@@ -200,6 +201,9 @@ func (l *Log) full() error {
 func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 	if err := l.known(); err != nil {
 		return chat.Bounds{}, err
+	}
+	if l.cutOff(time.Now()) {
+		return chat.Bounds{}, errs.E(errs.Unavailable, "the chat log is cut off from the other servers, try another").WithRetry(time.Second)
 	}
 	var info *jetstream.StreamInfo
 	err := l.askLeader(ctx, func(ctx context.Context) (err error) {

@@ -25,7 +25,8 @@ func (l *Log) watch(ctx context.Context) {
 			return
 		case <-l.closed:
 			return
-		case <-look.C:
+		case now := <-look.C:
+			l.cutOff(now) // whether anybody asks or not
 			err = l.look(ctx)
 			l.lookAtReplicas(ctx)
 			l.tend(ctx, time.Now())
