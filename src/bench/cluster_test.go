@@ -64,9 +64,12 @@ func startCluster(t *testing.T, n int) []*chatServer {
 	key, tls := writeFile(t, "jwt.key", token.NewKeyLine()), mtlstest.Files(t)
 	var routes []string
 	var peers strings.Builder
-	for i := range n {
-		routes = append(routes, freeAddress(t))
-		fmt.Fprintf(&peers, "bench%d %s\n", i, routes[i])
+	for i := 0; i < n; { // the kernel may give a port again that is free
+		if a := freeAddress(t); !slices.Contains(routes, a) {
+			routes = append(routes, a)
+			fmt.Fprintf(&peers, "bench%d %s\n", i, a)
+			i++
+		}
 	}
 	file := writeFile(t, "peers", peers.String())
 	var servers []*chatServer

@@ -44,10 +44,6 @@ const (
 	routeReports  = 300 // attempts, about one a second, of which one is logged
 	tlsTimeout    = 5.0 // seconds
 	declareAgain  = 500 * time.Millisecond
-	handOverLimit = time.Second // for another member to lead
-	handOverEvery = 5 * time.Millisecond
-	othersLimit   = 20 * time.Second // for a member that has just started to have all
-	othersEvery   = 100 * time.Millisecond
 )
 
 // Prepare reads the addresses and the certificates for the member of a name. Fails
@@ -133,66 +129,6 @@ func (l *Log) declareOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	return l.declare(ctx)
-}
-
-// HandOver gives up this member's leaderships, so that the others need not find
-// out that it is gone. It returns when another leads, and a second later at the
-// latest. Before, it waits for members that are on their way to having all: without
-// them and this one the log would take nothing. Alone it does nothing.
-func (l *Log) HandOver() {
-	if l.opts.Cluster == nil || l.known() != nil {
-		return
-	}
-	l.awaitOthers()
-	if l.leads() {
-		l.tellPosition()
-		_ = l.server.JetStreamStepdownStream(account, streamName)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
-	defer cancel()
-	for ctx.Err() == nil {
-		if info, err := l.stream.Info(ctx); err == nil && info.Cluster != nil && info.Cluster.Leader != "" && info.Cluster.Leader != l.opts.Node {
-			return
-		}
-		wait(ctx, handOverEvery)
-	}
-}
-
-// awaitOthers waits until enough of the others have all lines, unless there is nobody
-// who could still get them.
-func (l *Log) awaitOthers() {
-	ctx, cancel := context.WithTimeout(context.Background(), othersLimit)
-	defer cancel()
-	for ctx.Err() == nil {
-		info, err := l.stream.Info(ctx)
-		if err != nil || info.Cluster == nil {
-			return
-		}
-		current, coming := l.withoutMe(info.Cluster)
-		if current > l.opts.Cluster.replicas()/2 || !coming {
-			return
-		}
-		wait(ctx, othersEvery)
-	}
-}
-
-// withoutMe counts the others that have all lines, and tells whether one that is
-// connected has not.
-func (l *Log) withoutMe(c *jetstream.ClusterInfo) (current int, coming bool) {
-	if c.Leader != "" && c.Leader != l.opts.Node {
-		current++
-	}
-	here := l.others()
-	for _, r := range c.Replicas {
-		switch {
-		case r.Name == l.opts.Node:
-		case r.Current && !r.Offline:
-			current++
-		case slices.Contains(here, r.Name):
-			coming = true
-		}
-	}
-	return current, coming
 }
 
 // leads tells whether this server orders the log.

@@ -81,8 +81,20 @@ func (l *Log) leftOver(now time.Time) []*server.PeerInfo {
 	return out
 }
 
-// remove takes a server out of JetStream, which only its system account may.
+// remove takes a server out of JetStream.
 func (l *Log) remove(ctx context.Context, id string) error {
+	var answer server.JSApiMetaServerRemoveResponse
+	if err := l.asSystem(ctx, server.JSApiRemoveServer, server.JSApiMetaServerRemoveRequest{Peer: id}, &answer); err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return errors.New(answer.Error.Description)
+	}
+	return nil
+}
+
+// asSystem asks what JetStream answers to its system account only.
+func (l *Log) asSystem(ctx context.Context, subject string, question, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	conn, err := nats.Connect("", nats.InProcessServer(l.server), nats.Name(l.opts.Node),
@@ -91,20 +103,13 @@ func (l *Log) remove(ctx context.Context, id string) error {
 		return err
 	}
 	defer conn.Close()
-	body, err := json.Marshal(server.JSApiMetaServerRemoveRequest{Peer: id})
+	body, err := json.Marshal(question)
 	if err != nil {
 		return err
 	}
-	msg, err := conn.RequestWithContext(ctx, server.JSApiRemoveServer, body)
+	msg, err := conn.RequestWithContext(ctx, subject, body)
 	if err != nil {
 		return err
 	}
-	var answer server.JSApiMetaServerRemoveResponse
-	if err := json.Unmarshal(msg.Data, &answer); err != nil {
-		return err
-	}
-	if answer.Error != nil {
-		return errors.New(answer.Error.Description)
-	}
-	return nil
+	return json.Unmarshal(msg.Data, answer)
 }

@@ -67,9 +67,12 @@ func newLabs(t *testing.T, n int) []*lab {
 		t.Fatal(err)
 	}
 	var routes, members []string
-	for i := range n {
-		routes = append(routes, freeAddress(t))
-		members = append(members, fmt.Sprintf("test%d %s\n", i, routes[i]))
+	for i := 0; i < n; { // the kernel may give a port again that is free
+		if a := freeAddress(t); !slices.Contains(routes, a) {
+			routes = append(routes, a)
+			members = append(members, fmt.Sprintf("test%d %s\n", i, a))
+			i++
+		}
 	}
 	peers := write("peers", strings.Join(members, ""))
 	tls := mtlstest.Files(t)

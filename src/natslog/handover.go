@@ -1,0 +1,85 @@
+package natslog
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	handOverLimit = time.Second // for another member to lead
+	handOverEvery = 5 * time.Millisecond
+	comingLimit   = 20 * time.Second // for a member that is there to have all
+	startingLimit = 3 * time.Second  // for one that is not, and may be starting
+	othersEvery   = 50 * time.Millisecond
+)
+
+// HandOver gives up this member's leaderships, of the log and of JetStream, without
+// which nobody is told where the log ends, so that the others need not find out that
+// it is gone. It returns when others lead, and a second later at the latest. Before,
+// it waits for members that will soon have all lines: without them and this one the
+// log would take nothing. Alone it does nothing.
+func (l *Log) HandOver() {
+	if l.opts.Cluster == nil || l.known() != nil {
+		return
+	}
+	l.awaitOthers()
+	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
+	defer cancel()
+	if l.leads() {
+		l.tellPosition()
+		_ = l.server.JetStreamStepdownStream(account, streamName)
+	}
+	if l.server.JetStreamIsLeader() {
+		var answer server.JSApiLeaderStepDownResponse
+		if err := l.asSystem(ctx, server.JSApiLeaderStepDown, struct{}{}, &answer); err != nil {
+			l.logger.Warn("the lead of JetStream is not handed over", "err", err)
+		}
+	}
+	for ctx.Err() == nil {
+		if info, err := l.stream.Info(ctx); err == nil && info.Cluster != nil && info.Cluster.Leader != "" && info.Cluster.Leader != l.opts.Node {
+			return
+		}
+		wait(ctx, handOverEvery)
+	}
+}
+
+// awaitOthers waits until enough of the others have all lines.
+func (l *Log) awaitOthers() {
+	ctx, cancel := context.WithTimeout(context.Background(), comingLimit)
+	defer cancel()
+	for begun := time.Now(); ctx.Err() == nil; wait(ctx, othersEvery) {
+		try, end := context.WithTimeout(ctx, oneTry)
+		info, err := l.stream.Info(try)
+		end()
+		if err != nil || info.Cluster == nil { // no member leads: there is nothing to keep
+			return
+		}
+		current, coming := l.withoutMe(info.Cluster)
+		if current > l.opts.Cluster.replicas()/2 || !coming && time.Since(begun) > startingLimit {
+			return
+		}
+	}
+}
+
+// withoutMe counts the others that have all lines, and tells whether one that is
+// connected has not.
+func (l *Log) withoutMe(c *jetstream.ClusterInfo) (current int, coming bool) {
+	if c.Leader != "" && c.Leader != l.opts.Node {
+		current++
+	}
+	here := l.others()
+	for _, r := range c.Replicas {
+		switch {
+		case r.Name == l.opts.Node:
+		case r.Current && !r.Offline && slices.Contains(here, r.Name):
+			current++
+		case slices.Contains(here, r.Name):
+			coming = true
+		}
+	}
+	return current, coming
+}
