@@ -31,8 +31,9 @@ var (
 )
 
 // publishTry is how long an answer may take before the lines are sent again in a
-// cluster: their ids keep a line from being stored twice.
-const publishTry = 2 * time.Second
+// cluster, as a leader that hands over drops what it had not begun: their ids keep a
+// line from being stored twice, and while nothing is answered one is tried at a time.
+const publishTry = 600 * time.Millisecond
 
 func (l *Log) oneTry(ctx context.Context) (context.Context, context.CancelFunc) {
 	if l.opts.Cluster == nil {
