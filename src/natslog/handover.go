@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	handOverLimit = time.Second // for another member to lead
+	handOverLimit = 6 * time.Second // for others to lead: an election
 	handOverEvery = 5 * time.Millisecond
 	comingLimit   = 20 * time.Second // for a member that is there to have all
 	startingLimit = 3 * time.Second  // for one that is not, and may be starting
@@ -19,9 +19,9 @@ const (
 
 // HandOver gives up this member's leaderships, of the log and of JetStream, without
 // which nobody is told where the log ends, so that the others need not find out that
-// it is gone. It returns when others lead, and a second later at the latest. Before,
-// it waits for members that will soon have all lines: without them and this one the
-// log would take nothing. Alone it does nothing.
+// it is gone. It returns when others lead, or there are too few. Before, it waits for
+// members that will soon have all lines: without them and this one the log would take
+// nothing. Alone it does nothing.
 func (l *Log) HandOver() {
 	if l.opts.Cluster == nil || l.known() != nil {
 		return
@@ -39,19 +39,28 @@ func (l *Log) HandOver() {
 			l.logger.Warn("the lead of JetStream is not handed over", "err", err)
 		}
 	}
-	for ctx.Err() == nil {
-		if info, err := l.stream.Info(ctx); err == nil && info.Cluster != nil && info.Cluster.Leader != "" && info.Cluster.Leader != l.opts.Node {
-			return
-		}
+	for ctx.Err() == nil && !l.cutOff(time.Now()) && !l.othersLead(ctx) {
 		wait(ctx, handOverEvery)
 	}
+}
+
+// othersLead tells whether another member leads the log, and one JetStream.
+func (l *Log) othersLead(ctx context.Context) bool {
+	all, err := l.server.Jsz(nil)
+	if err != nil || all.Meta == nil || all.Meta.Leader == "" || all.Meta.Leader == l.opts.Node {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, oneTry)
+	defer cancel()
+	log, err := l.stream.Info(ctx)
+	return err == nil && log.Cluster != nil && log.Cluster.Leader != "" && log.Cluster.Leader != l.opts.Node
 }
 
 // awaitOthers waits until enough of the others have all lines.
 func (l *Log) awaitOthers() {
 	ctx, cancel := context.WithTimeout(context.Background(), comingLimit)
 	defer cancel()
-	for begun := time.Now(); ctx.Err() == nil; wait(ctx, othersEvery) {
+	for begun := time.Now(); ctx.Err() == nil && !l.cutOff(time.Now()); wait(ctx, othersEvery) {
 		try, end := context.WithTimeout(ctx, oneTry)
 		info, err := l.stream.Info(try)
 		end()

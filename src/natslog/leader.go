@@ -6,7 +6,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"chatlab/src/wire"
 )
@@ -135,13 +137,20 @@ func (l *Log) askLeader(ctx context.Context, ask func(context.Context) error) er
 	for {
 		try, cancel := context.WithTimeout(ctx, oneTry)
 		err := ask(try)
-		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders)
+		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders) || leaderlessAnswer(err)
 		cancel()
 		if !unanswered || ctx.Err() != nil {
 			return err
 		}
 		wait(ctx, leaderless)
 	}
+}
+
+// leaderlessAnswer tells whether an answer is that no server leads JetStream, which has
+// an election of its own.
+func leaderlessAnswer(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && refused.ErrorCode == jetstream.ErrorCode(server.JSClusterNotAvailErr)
 }
 
 // end returns the number of the leader's last line, once the leader, which may be
