@@ -2,6 +2,8 @@ package zabbix
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -83,6 +85,8 @@ func (w *watch) clocks(t *testing.T, clock *wrongClock) {
 	}
 }
 
+var backAgain = regexp.MustCompile(`^Redundancy lost: [12] of 3 members of the database cluster are there$`)
+
 // databases: of those that are left one speaks for all; the last one left says that it
 // is alone.
 func (w *watch) databases(t *testing.T, c mariadbtest.Cluster) {
@@ -91,5 +95,13 @@ func (w *watch) databases(t *testing.T, c mariadbtest.Cluster) {
 	c[1].Kill(t)
 	w.shows(t, "one member is left", NoQuorum)
 	c.Reunite(t, 0, 1)
-	w.shows(t, "the larger part is back", "Redundancy lost: 2 of 3 members of the database cluster are there")
+	// A problem keeps the numbers that it began with, which may be those of the moment
+	// when the first member served alone.
+	w.eventually(t, "the larger part is back", func() string {
+		got := w.problems(t)
+		if len(got) == 1 && backAgain.MatchString(got[0]) {
+			return ""
+		}
+		return fmt.Sprintf("%q, want one that matches %s", got, backAgain)
+	})
 }

@@ -52,7 +52,7 @@ func StartCluster(t testing.TB, n int) Cluster {
 			"--wsrep-sst-method=rsync", "--wsrep-sst-receive-address=" + freeAddress(t),
 			"--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
 			"--wsrep-provider-options=gcache.size=8M; ist.recv_addr=" + freeAddress(t) + "; gmcast.listen_addr=tcp://" + members[i] +
-				"; evs.keepalive_period=PT0.3S; evs.inactive_check_period=PT0.2S; evs.suspect_timeout=PT1S; evs.inactive_timeout=PT2S; evs.install_timeout=PT2S",
+				"; evs.keepalive_period=PT0.3S; evs.join_retrans_period=PT0.3S; evs.inactive_check_period=PT0.2S; evs.suspect_timeout=PT1.5S; evs.inactive_timeout=PT5S; evs.install_timeout=PT4S",
 		}
 	}
 	c[0].launch(t, "--wsrep-new-cluster")
