@@ -19,8 +19,8 @@ import (
 const (
 	minPass   = 100 * time.Microsecond
 	beatShare = 32
-	maxBeat   = 12 * time.Millisecond
-	slowBeat  = 96 * time.Millisecond
+	maxBeat   = 9 * time.Millisecond
+	slowBeat  = 24 * time.Millisecond
 	minPause  = 8 * time.Millisecond // after the longest passes
 	flood     = 4 << 10              // bytes that came between two passes
 )

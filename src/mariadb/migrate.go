@@ -18,6 +18,11 @@ var migrations embed.FS
 // table is no call of a user's.
 const statement = 10 * time.Minute
 
+const (
+	togetherTries = 10
+	togetherWait  = 200 * time.Millisecond
+)
+
 // migrate brings the schema up to date; several authd may do so at once.
 func migrate(ctx context.Context, cfg Config) error {
 	conn, err := newConnector(cfg, statement)
@@ -34,10 +39,18 @@ func migrate(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return locked(ctx, db, func() error {
+	up := func() error {
 		_, err := p.Up(ctx)
 		return err
-	})
+	}
+	// The lock is one server's. Two authd that use different servers of a cluster may get
+	// in each other's way, and the one that fails finds done what it was to do.
+	err = locked(ctx, db, up)
+	for n := 1; err != nil && conn.several() && n < togetherTries && ctx.Err() == nil; n++ {
+		sleep(ctx, togetherWait)
+		err = locked(ctx, db, up)
+	}
+	return err
 }
 
 // locked runs f while no other process is in it: the server drops the lock

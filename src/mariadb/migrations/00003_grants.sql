@@ -1,6 +1,6 @@
 -- +goose Up
 -- What authd on several machines tell each other of the requests that they granted, for a minute.
-CREATE TABLE granted (
+CREATE TABLE IF NOT EXISTS granted (
     node    VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'one run of an authd',
     network VARCHAR(43) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'an IPv4 address, or the /64 of an IPv6 one',
     since   DATETIME(6) NOT NULL COMMENT 'UTC',
