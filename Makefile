@@ -14,7 +14,7 @@ export GOFLAGS
 .PHONY: help build packages up check drill down test e2e grow vm lint fmt templates dashboards pictures bench bench-cluster clean
 
 help: ## list every target
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## build the programs into bin/
 	go build -ldflags '-s -w -X chatlab/src/app.version=$(VERSION)' -o bin/ $(BINARIES:%=./src/cmd/%)
