@@ -53,6 +53,12 @@ func (t *turn) helps() bool {
 	return t.help
 }
 
+func (t *turn) leaderIsStuck(yes bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.help = yes
+}
+
 // emitsNow tells whether this member emits events.
 func (l *Log) emitsNow() bool { return l.leads() || l.turn.helps() }
 
@@ -109,8 +115,6 @@ func (l *Log) heard(w word) error {
 	case leads || w.Help:
 		return nil
 	}
-	l.turn.mu.Lock()
-	l.turn.help = w.Stuck
-	l.turn.mu.Unlock()
+	l.turn.leaderIsStuck(w.Stuck)
 	return l.position.store(w.To)
 }
