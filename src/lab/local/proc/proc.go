@@ -119,6 +119,22 @@ func Marked(variable string) []Process {
 	return out
 }
 
+// justBegun is how long a process may take, at the most, from its fork until its
+// program has an environment.
+const justBegun = 5 * time.Second
+
+// Beginning tells whether a process is between its fork and its program, when the
+// kernel shows no environment: whether Marked has missed it is not known yet.
+func Beginning() bool {
+	for _, p := range All() {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
+		if err == nil && len(environ) == 0 && Executable(p.PID) != "" && !p.Zombie() && time.Since(p.Started()) < justBegun {
+			return true
+		}
+	}
+	return false
+}
+
 // Executable returns the path of a process's program, "" if it cannot be told.
 func Executable(pid int) string {
 	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))

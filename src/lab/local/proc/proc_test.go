@@ -132,6 +132,21 @@ func TestAMarkFindsAProcessUntilItsEnd(t *testing.T) {
 	}
 }
 
+// A process without an environment may be one whose program has just begun.
+func TestAProcessWithoutAnEnvironmentIsBeginning(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	cmd.Env = []string{}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !Beginning() {
+		t.Error("it is not seen")
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	until(t, "nothing begins", func() bool { return !Beginning() })
+}
+
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(5 * time.Second)

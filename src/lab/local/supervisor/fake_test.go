@@ -127,10 +127,12 @@ func (r *rig) start() {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+	cmd, gone := r.cmd, make(chan struct{})
 	r.ended = make(chan error, 1)
-	go func() { r.ended <- r.cmd.Wait() }()
+	go func() { r.ended <- cmd.Wait(); close(gone) }()
 	r.t.Cleanup(func() {
-		_ = r.cmd.Process.Kill()
+		_ = cmd.Process.Kill()
+		<-gone // or it starts a service once more
 		if _, err := supervisor.KillMarked(r.dir); err != nil {
 			r.t.Error(err)
 		}

@@ -163,15 +163,16 @@ func KillMarked(dir string) ([]proc.Process, error) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		beginning := proc.Beginning()
 		left := Marked(dir)
 		if len(left) == 0 { // in no /proc/PID/environ, which goes before what is open
 			left = slices.Clone(found)
 		}
 		left = slices.DeleteFunc(left, proc.Process.Gone)
-		if len(left) == 0 {
+		if len(left) == 0 && (!beginning || time.Now().After(deadline)) {
 			return found, nil
 		}
-		if time.Now().After(deadline) {
+		if len(left) > 0 && time.Now().After(deadline) {
 			return found, errs.E(errs.Failed, "process %d (%s) cannot be killed", left[0].PID, left[0].Name)
 		}
 		for _, p := range left {
