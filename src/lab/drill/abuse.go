@@ -123,7 +123,7 @@ func (r *run) floodFault(hold time.Duration) fault {
 			return err
 		}
 		defer func() { _ = chat.Close() }()
-		r.pour(ctx, chat, hold)
+		r.pour(chat, hold)
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		return chat.Drain(limit)
@@ -132,15 +132,9 @@ func (r *run) floodFault(hold time.Duration) fault {
 
 // pour sends as fast as answers come: a window of lines is on its way. The end
 // of the drill's time does not cut it: signing in may have taken all of it.
-func (r *run) pour(drill context.Context, chat *client.Chat, hold time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(drill), hold)
+func (r *run) pour(chat *client.Chat, hold time.Duration) {
+	ctx, cancel := r.outlasting(hold)
 	defer cancel()
-	interrupted := context.AfterFunc(drill, func() {
-		if !errors.Is(drill.Err(), context.DeadlineExceeded) {
-			cancel()
-		}
-	})
-	defer interrupted()
 	producer := r.id + "-flood"
 	window := make(chan struct{}, 200)
 	for {

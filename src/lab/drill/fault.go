@@ -62,6 +62,12 @@ func begun(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 }
 
+// outlasting returns a context that does not end with the drill's time, but with its
+// interruption, also when that comes later.
+func (r *run) outlasting(limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.asker, limit)
+}
+
 // strike makes a fault, holds it, heals it and waits until a user is served
 // again. The heal happens whatever becomes of ctx.
 func (r *run) strike(ctx context.Context, f fault) error {
@@ -90,7 +96,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 		return err
 	}
 	r.report.back(f.name, back, f.grace, where.String())
-	full, end := outlasting(ctx, wholeLimit)
+	full, end := r.outlasting(wholeLimit)
 	defer end()
 	return r.whole(full)
 }

@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"chatlab/src/errs"
@@ -95,11 +94,11 @@ func (r *run) cable(node string, f func(lab.Networked) error) error {
 func powerOff(asked context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
 	share := remaining(asked) / time.Duration(len(nodes))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), remaining(asked)+time.Duration(len(nodes))*2*powerOnLimit)
+	ctx, cancel := r.outlasting(remaining(asked) + time.Duration(len(nodes))*2*powerOnLimit)
 	defer cancel()
 	for _, n := range nodes {
-		if errors.Is(asked.Err(), context.Canceled) {
-			return asked.Err()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		shows, hold := r.away(n, share, longestDark)
 		f := r.dark(n.Name+" loses its power", hold, patient, n)

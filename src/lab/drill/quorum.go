@@ -19,9 +19,9 @@ const (
 // what is sent then is refused or waits, and nothing may be taken and lost. When as
 // many are back as are the larger part, users must be served again, by themselves;
 // then the others come. After that it kills all.
-func lostQuorum(asked context.Context, r *run) error {
+func lostQuorum(_ context.Context, r *run) error {
 	r.unserved = true
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked), 4*quorumLimit)
+	ctx, cancel := r.outlasting(4 * quorumLimit)
 	defer cancel()
 	nodes := r.lab.Inventory.Nodes
 	left := (len(nodes) - 1) / 2
@@ -35,8 +35,8 @@ func lostQuorum(asked context.Context, r *run) error {
 	if err := r.strike(ctx, f); err != nil {
 		return err
 	}
-	if asked.Err() == context.Canceled {
-		return asked.Err()
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	return r.strike(ctx, r.dark("all machines lose their power", longestDark, quorumGrace, nodes...))
 }

@@ -18,6 +18,7 @@ const settleLimit = 3 * time.Minute
 
 // run is one drill under way.
 type run struct {
+	asker   context.Context // ends when who asked for the drill interrupts it
 	lab     *lab.Lab
 	opt     Options
 	id      string // in every name and line of this run
@@ -52,7 +53,7 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 	}
 	defer j.close()
 	r := &run{
-		lab: l, opt: opt, ops: opsClient(l), journal: j, ledger: newLedger(),
+		asker: ctx, lab: l, opt: opt, ops: opsClient(l), journal: j, ledger: newLedger(),
 		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
 		report: newReport(d.Name, opt), pinned: d.pins, planned: d.plan,
 	}

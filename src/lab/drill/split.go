@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"chatlab/src/client"
@@ -28,7 +27,7 @@ const (
 func splitNetwork(asked context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
 	hold := max(shortestSplit, remaining(asked)/time.Duration(len(nodes)))
-	ctx, cancel := outlasting(asked, time.Duration(len(nodes))*(hold+splitLimit))
+	ctx, cancel := r.outlasting(time.Duration(len(nodes)) * (hold + splitLimit))
 	defer cancel()
 	for _, n := range nodes {
 		if ctx.Err() != nil {
@@ -39,18 +38,6 @@ func splitNetwork(asked context.Context, r *run) error {
 		}
 	}
 	return nil
-}
-
-// outlasting returns a context that does not end with the drill's time, but with
-// its interruption.
-func outlasting(drill context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(drill), limit)
-	stop := context.AfterFunc(drill, func() {
-		if !errors.Is(drill.Err(), context.DeadlineExceeded) {
-			cancel()
-		}
-	})
-	return ctx, func() { stop(); cancel() }
 }
 
 func (r *run) splitOff(ctx context.Context, node inventory.Node, hold time.Duration) error {

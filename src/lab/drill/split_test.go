@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +202,21 @@ func TestReadersAreComparedByRoom(t *testing.T) {
 	c.chats[3].view.see(9, "y")
 	if v, even = c.compare(); even || v.Missing != 1 || v.Differ != 1 {
 		t.Errorf("one reader of the second room has a line more: %+v", v)
+	}
+}
+
+func TestAnInterruptionEndsWhatOutlastsTheDrill(t *testing.T) {
+	asker, interrupt := context.WithCancel(t.Context())
+	r := &run{asker: asker}
+	drill, end := context.WithCancel(asker)
+	ctx, cancel := r.outlasting(time.Hour)
+	defer cancel()
+	end()
+	if drill.Err() == nil || ctx.Err() != nil {
+		t.Error("it ended with the drill's time")
+	}
+	interrupt()
+	if ctx.Err() == nil {
+		t.Error("it goes on after the interruption")
 	}
 }
