@@ -10,7 +10,8 @@ module: lab_service
 short_description: Write a service's files, run it with them, and wait until it is ready
 description:
   - Writes files as M(lab_files) does, sees to it that a systemd unit is enabled and runs, restarts it when it runs since
-    before one of its files was written, and waits until it is ready. Three tasks would take three times as long.
+    before its program or one of its files was written, and waits until it is ready. Three tasks would take three times
+      as long.
   - What it does follows from the machine, not from this run; an earlier one may have ended after it wrote a file and
     before it restarted the unit.
 options:
@@ -31,7 +32,7 @@ options:
     type: str
   restart:
     description: >-
-      Whether a unit that runs since before one of its files was written is restarted. If not, C(stale) tells of it: units
+      Whether a unit that runs since before its program or one of its files was written is restarted. If not, C(stale) tells of it: units
       that are one with those of other machines are restarted one after the other, by a second task.
     type: bool
     default: true

@@ -68,7 +68,7 @@ def put(module, files):
     return paths
 
 
-SHOWN = "ActiveState,ActiveEnterTimestampMonotonic,UnitFileState,NeedDaemonReload"
+SHOWN = "ActiveState,ActiveEnterTimestampMonotonic,MainPID,UnitFileState,NeedDaemonReload"
 
 
 def show(unit):
@@ -82,10 +82,20 @@ def runs(state):
     return state.get("ActiveState") in ("active", "activating", "reloading")
 
 
+def replaced(pid):
+    """Whether a process runs a program that an upgrade has put another in the place of."""
+    try:
+        return os.readlink("/proc/%s/exe" % pid).endswith(" (deleted)")
+    except OSError:  # 0 is no process; or it has ended
+        return False
+
+
 def stale(state, files):
-    """Whether a unit runs, and began to before a file that it reads only then was last written."""
+    """Whether a unit runs, and began to before its program, or a file that it reads only then, was last written."""
     if not runs(state):
         return False
+    if replaced(state.get("MainPID", "0")):
+        return True
     with open("/proc/uptime") as f:
         uptime = float(f.read().split()[0])
     since = time.time() - uptime + int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6

@@ -113,6 +113,41 @@ func TestServiceIsRunWithItsFiles(t *testing.T) {
 	}
 }
 
+// An upgrade leaves a process with a program that is no more.
+func TestServiceOfAnotherProgramIsRestarted(t *testing.T) {
+	need(t, "ansible")
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newMachine(t, stopped)
+	s.run("") // writes its file
+	s.write("sleep", string(program))
+	if err := os.Chmod(s.path("sleep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(s.path("sleep"), "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	s.write("state", fmt.Sprintf("%s9000000000000000\nMainPID=%d\n", since, cmd.Process.Pid))
+	s.write("told", "")
+	if said, told := s.run(""); told != "" || !strings.Contains(said, `"changed": false`) {
+		t.Errorf("before the upgrade systemctl was told %q\n%s", told, said)
+	}
+	if err := os.Remove(s.path("sleep")); err != nil {
+		t.Fatal(err)
+	}
+	if said, told := s.run(""); told != "restart one" || !strings.Contains(said, `"changed": true`) {
+		t.Errorf("after the upgrade systemctl was told %q\n%s", told, said)
+	}
+}
+
 func TestServiceIsLookedAtInCheckMode(t *testing.T) {
 	need(t, "ansible")
 	s := newMachine(t, stopped)
