@@ -11,7 +11,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e grow vm lint fmt templates dashboards pictures bench bench-cluster clean
+.PHONY: help build packages up check drill down test e2e grow vm lint fmt templates dashboards pictures bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -80,11 +80,8 @@ pictures: ## make grafana/pictures of a running Grafana: GRAFANA=address PASSWOR
 	go run ./src/grafana/pictures --grafana '$(GRAFANA)' --password '$(PASSWORD)'
 
 # In its own folder, as Go passes on what the tests of a package that it is given print only when one fails.
-bench: build ## measure, each figure beside its limit (two minutes or three)
-	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m -skip ChatCluster
-
-bench-cluster: build ## measure what a crowd over three chatd costs beside one (its limit is not held yet)
-	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m -run ChatCluster
+bench: build ## measure, each figure beside its limit (four minutes or five)
+	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m
 
 clean: ## remove what was built; a lab must be down
 	@if test -e .lab/local; then echo "clean: error: the lab's state is in .lab: run \`bin/lab down --purge\` first" >&2; exit 1; fi

@@ -14,6 +14,7 @@ import (
 // the order lane.mu, hub.mu, writer.mu, run.mu.
 type hub struct {
 	log   Log
+	pace  pace
 	stats *Metrics
 	tasks sync.WaitGroup // lanes that pass, writers that wait
 
@@ -26,8 +27,8 @@ type hub struct {
 	placed chan struct{} // closed once the hub's place in the log is known
 }
 
-func newHub(log Log, stats *Metrics) *hub {
-	return &hub{log: log, stats: stats, rooms: map[string]*room{}, placed: make(chan struct{})}
+func newHub(log Log, p pace, stats *Metrics) *hub {
+	return &hub{log: log, pace: p, stats: stats, rooms: map[string]*room{}, placed: make(chan struct{})}
 }
 
 const (
@@ -153,7 +154,7 @@ func (h *hub) attach(m *member, name string) uint64 {
 	h.mu.Lock()
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name)
+		r = newRoom(name, h.pace)
 		h.rooms[name] = r
 	}
 	lane := &r.lanes[r.members%len(r.lanes)]

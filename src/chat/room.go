@@ -11,18 +11,26 @@ import (
 )
 
 // A write to a connection costs as much as many lines do, so a lane's passes keep a
-// beat, in which lines gather: beatShare times what a pass took, up to maxBeat.
-// Where lines come faster than anyone can read them the beat slows down, to slowBeat.
+// beat, in which lines gather: beatShare times what a pass took, up to pace.beat.
+// Where lines come faster than anyone can read them the beat slows down, to pace.slow.
 // A line is late by one beat at the most. A pass over a few connections takes no
-// pause. As the beat does not grow with a crowd, one that is spread over several
-// servers costs them no more writes than it costs one.
+// pause.
 const (
 	minPass   = 100 * time.Microsecond
 	beatShare = 32
-	maxBeat   = 9 * time.Millisecond
-	slowBeat  = 24 * time.Millisecond
 	minPause  = 8 * time.Millisecond // after the longest passes
 	flood     = 4 << 10              // bytes that came between two passes
+)
+
+// pace is how long a lane's beats may be.
+type pace struct{ beat, slow time.Duration }
+
+// Of servers that share a log each stores every line, which costs them together as
+// much as many hundreds of writes do. For a crowd that is spread over them they make
+// fewer writes, so that it does not cost much more than on one server.
+var (
+	ownPace    = pace{beat: 9 * time.Millisecond, slow: 24 * time.Millisecond}
+	sharedPace = pace{beat: 36 * time.Millisecond, slow: 72 * time.Millisecond}
 )
 
 // Modes of a connection; each has a run of its own in a room.
@@ -35,6 +43,7 @@ const (
 // room is what a chatd keeps of a room while someone is in it.
 type room struct {
 	name    string
+	pace    pace
 	runs    [modes]run
 	readers [modes]int // guarded by hub.mu
 	lanes   []lane
@@ -64,8 +73,8 @@ type member struct {
 	slot int // in lane.members
 }
 
-func newRoom(name string) *room {
-	r := &room{name: name, lanes: make([]lane, runtime.GOMAXPROCS(0))}
+func newRoom(name string, p pace) *room {
+	r := &room{name: name, pace: p, lanes: make([]lane, runtime.GOMAXPROCS(0))}
 	for i := range r.lanes {
 		r.lanes[i].room = r
 	}
@@ -117,7 +126,7 @@ func (l *lane) serve(stats *Metrics, tasks *sync.WaitGroup) {
 		version := l.room.version.Load()
 		passed := l.passed.Load()
 		took := l.pass(stats)
-		beat = nextBeat(beat, took, l.passed.Load()-passed)
+		beat = l.room.pace.next(beat, took, l.passed.Load()-passed)
 		time.Sleep(pause(beat, took))
 		if l.room.version.Load() != version {
 			continue
@@ -129,16 +138,16 @@ func (l *lane) serve(stats *Metrics, tasks *sync.WaitGroup) {
 	}
 }
 
-// nextBeat returns a lane's beat after a pass, of the one before it and the bytes that
-// the pass found.
-func nextBeat(beat, took time.Duration, bytes uint64) time.Duration {
+// next returns a lane's beat after a pass, of the one before it and the bytes that the
+// pass found.
+func (p pace) next(beat, took time.Duration, bytes uint64) time.Duration {
 	switch {
 	case took < minPass:
 		return 0
 	case beat > 0 && bytes >= flood:
-		return min(2*beat, slowBeat)
+		return min(2*beat, p.slow)
 	}
-	return min(beatShare*took, maxBeat)
+	return min(beatShare*took, p.beat)
 }
 
 // pause is what is left of a beat after a pass.

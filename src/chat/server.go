@@ -69,9 +69,13 @@ func New(o Options) (*Server, error) {
 		return nil, errs.E(errs.Usage, "chat listener: %w", err).WithFix("stop what holds the address, or set listen or also")
 	}
 	stats := NewMetrics(o.Metrics)
+	pace := ownPace
+	if o.Presence != nil {
+		pace = sharedPace
+	}
 	return &Server{
 		log: o.Log, peers: o.Presence, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
-		ln: ln, hub: newHub(o.Log, stats), stats: stats,
+		ln: ln, hub: newHub(o.Log, pace, stats), stats: stats,
 		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
 		aside: make(chan func()), open: map[*session]struct{}{},
 	}, nil

@@ -80,7 +80,7 @@ func (c *session) isStopped() bool {
 }
 
 // maxDrafts bounds the lines of a session that are published together.
-const maxDrafts = 64
+const maxDrafts = 256
 
 // errQuit ends a session without a refusal.
 var errQuit = errors.New("quit")

@@ -14,10 +14,12 @@ type Source interface {
 	SetReadDeadline(time.Time) error
 }
 
-// The size of a Reader's buffer while little comes. It grows up to a line's
-// limit while much does, and shrinks when it is empty, since most connections
-// are silent at any time.
-const smallBuffer = 128
+// The size of a Reader's buffer while little comes. It grows while much does, and
+// shrinks when it is empty, since most connections are silent at any time.
+const (
+	smallBuffer = 128
+	largeBuffer = 16 << 10 // or a line's limit, if that is more
+)
 
 // Reader reads lines of bounded length, in bounded memory.
 type Reader struct {
@@ -99,14 +101,14 @@ func (r *Reader) overlong() bool {
 	return first
 }
 
-// fill reads once, into a buffer that has room for a line at the most.
+// fill reads once.
 func (r *Reader) fill(deadline time.Time) error {
 	r.buf = append(r.buf[:0], r.buf[r.from:]...)
 	r.from = 0
 	size := max(cap(r.buf), smallBuffer)
 	switch {
 	case len(r.buf) == cap(r.buf), r.filled: // a long line, or many
-		size = min(2*size, r.limit+1)
+		size = min(2*size, max(r.limit+1, largeBuffer))
 	case len(r.buf) == 0:
 		size = smallBuffer
 	}

@@ -81,11 +81,16 @@ func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, log
 			<-d.eventsEnd
 		}
 	}()
-	if d.log, err = natslog.Open(ctx, cfg.logOptions(logger, d.ops.Registry)); err != nil {
+	o := cfg.logOptions(logger, d.ops.Registry)
+	if d.log, err = natslog.Open(ctx, o); err != nil {
 		return err
 	}
+	var others chat.Presence
+	if o.Cluster != nil {
+		others = d.log
+	}
 	d.chat, err = chat.New(chat.Options{
-		Listen: cfg.Listen, Also: cfg.Also, Log: d.log, Presence: d.log, Tokens: ring, Limits: cfg.Limits.Limits,
+		Listen: cfg.Listen, Also: cfg.Also, Log: d.log, Presence: others, Tokens: ring, Limits: cfg.Limits.Limits,
 		Metrics: d.ops.Registry, Logger: logger,
 	})
 	if err != nil {
