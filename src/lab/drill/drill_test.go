@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -74,6 +75,20 @@ func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
 	for _, kind := range []string{"kill", "freeze", "stop", "users stop reading", "floods"} {
 		if !slices.ContainsFunc(first, func(name string) bool { return strings.Contains(name, kind) }) {
 			t.Errorf("200 random faults have no %q", kind)
+		}
+	}
+}
+
+func TestUnderTheLoadAloneNobodyIsRefused(t *testing.T) {
+	for code, ok := range map[errs.Code]bool{errs.RateLimited: true, errs.Unavailable: false, errs.Shutdown: false} {
+		r := &run{report: report(func(r *Report) { r.Account.Refused = map[errs.Code]int{code: 1} })}
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		if err := none().act(ctx, r); err != nil || len(r.expect) != 1 {
+			t.Fatalf("%v, %d expectations", err, len(r.expect))
+		}
+		if err := r.expect[0](ctx); (err == nil) != ok {
+			t.Errorf("%s: %v", code, err)
 		}
 	}
 }
