@@ -86,7 +86,7 @@ func (c *Cluster) replicas() int { return min(c.members(), maxReplicas) }
 // clients too (nats-server 2.15, StartRouting): so it does, on a free port of
 // loopback, with a password that only this process knows.
 func (c *Cluster) join(o *server.Options) {
-	electSooner()
+	shortenElections()
 	c.password = rand.Text()
 	o.DontListen, o.Host, o.Port = false, "127.0.0.1", server.RANDOM_PORT
 	system := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)

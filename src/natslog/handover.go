@@ -26,6 +26,7 @@ func (l *Log) HandOver() {
 	if l.opts.Cluster == nil || l.known() != nil {
 		return
 	}
+	l.leaving.Store(true)
 	l.awaitOthers()
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()

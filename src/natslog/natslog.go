@@ -92,6 +92,7 @@ type Log struct {
 	backlog   atomic.Int64  // lines whose event is not emitted, as last seen
 	followed  atomic.Uint64 // last line that Follow gave
 	emits     atomic.Bool   // Emit runs
+	leaving   atomic.Bool   // this member gives up what it leads, and begins no election
 	cutAt     atomic.Int64  // Unix nanoseconds when this server was last seen to be cut off
 	users     atomic.Pointer[func(room string) []string]
 	absent    map[string]time.Time // servers that nobody names, since when; only watch has it

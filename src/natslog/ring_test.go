@@ -28,12 +28,22 @@ type ring struct {
 	named []int    // members that the file names
 	tls   mtls.Files
 	logs  []*natslog.Log // nil: down
+
+	fileOf func(member int) string // that names the members to it
+}
+
+// bareRing is a ring that nobody has started.
+func bareRing(t *testing.T, n int) *ring {
+	t.Helper()
+	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
+	r.peers = freeAddresses(t, n)
+	r.fileOf = func(int) string { return r.file() }
+	return r
 }
 
 func newRing(t *testing.T, n int) *ring {
 	t.Helper()
-	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
-	r.peers = freeAddresses(t, n)
+	r := bareRing(t, n)
 	for i := range n {
 		r.named = append(r.named, i)
 	}
@@ -68,7 +78,7 @@ func freeAddresses(t *testing.T, n int) (out []string) {
 func (r *ring) options(i int) natslog.Options {
 	return natslog.Options{
 		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), Sync: time.Minute, MaxBacklog: 1 << 20,
-		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.file(), TLS: r.tls},
+		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.tls},
 		Logger:  slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
 }

@@ -47,6 +47,7 @@ func (l *Log) start(ctx context.Context) error {
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)
+	l.tasks.Go(l.electSooner)
 	if err := l.listen(); err != nil {
 		return err
 	}

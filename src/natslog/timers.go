@@ -38,8 +38,8 @@ const (
 	electionWithin = 5 * time.Second
 )
 
-// electSooner shortens the times, before the process's first server starts.
-var electSooner = sync.OnceFunc(func() {
+// shortenElections shortens the times, before the process's first server starts.
+var shortenElections = sync.OnceFunc(func() {
 	minElectionTimeout, maxElectionTimeout = electionAfter, electionWithin
 	lostQuorumInterval, lostQuorumCheck = aloneAfter, aloneCheck
 })
