@@ -41,8 +41,9 @@ const (
 
 	routePing     = time.Second // and a route that misses routePingsOut of them is cut
 	routePingsOut = 3
-	routeReports  = 300 // attempts, about one a second, of which one is logged
-	tlsTimeout    = 5.0 // seconds
+	routeReports  = 300             // attempts, about one a second, of which one is logged
+	tlsTimeout    = 5.0             // seconds
+	declareTry    = 2 * time.Second // what was asked while nobody led is never answered
 	declareAgain  = 500 * time.Millisecond
 )
 
@@ -126,7 +127,7 @@ func (l *Log) declareInTime() {
 }
 
 func (l *Log) declareOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	ctx, cancel := context.WithTimeout(ctx, declareTry)
 	defer cancel()
 	return l.declare(ctx)
 }
