@@ -36,6 +36,7 @@ type Account struct {
 type credential struct {
 	ID       string `json:"id"`
 	Password string `json:"passwd"`
+	Joined   bool   `json:"joined,omitempty"` // it has signed up
 }
 
 // tokenLife is how long a token is used: less than the 30 minutes it has.
@@ -48,13 +49,17 @@ func NewAccount(dir, node string) *Account { return &Account{dir: dir, node: nod
 // first one of all signs up.
 func (a *Account) signIn(ctx context.Context, addr string) (time.Duration, error) {
 	cred, err := a.load()
+	if err == nil && !cred.Joined {
+		cred, err = a.join(ctx, addr)
+	}
 	if err != nil {
 		return 0, err
 	}
 	token, took, err := login(ctx, addr, cred)
-	if errs.Is(err, errs.WrongCredentials) {
-		// Never signed up, or the users are others than they were.
-		token, took, err = a.join(ctx, addr)
+	if errs.Is(err, errs.WrongCredentials) { // the users are others than they were
+		if cred, err = a.joinAgain(ctx, addr, cred); err == nil {
+			token, took, err = login(ctx, addr, cred)
+		}
 	}
 	if err != nil {
 		return 0, err
@@ -92,27 +97,37 @@ func (a *Account) forgetToken() {
 	a.until = time.Time{}
 }
 
-// join signs up and in. Checks run at once, in other processes too (`healthd
-// get`): who finds the id taken looks first whether it is taken by itself.
-func (a *Account) join(ctx context.Context, addr string) (token string, took time.Duration, err error) {
+// join signs up. To try whether the account is there is a wrong password where it is
+// not: where checks are too slow to get as far as the sign-up, those of an auth server
+// would lock the id before it is anybody's. Checks run at once, in other processes too
+// (`healthd get`): who finds the id taken looks whether it is taken by itself.
+func (a *Account) join(ctx context.Context, addr string) (*credential, error) {
 	a.joining.Lock()
 	defer a.joining.Unlock()
 	cred, err := a.load()
+	if err != nil || cred.Joined {
+		return cred, err
+	}
+	err = post(ctx, addr, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
+	if errs.Is(err, errs.IDTaken) {
+		if _, _, err = login(ctx, addr, cred); errs.Is(err, errs.WrongCredentials) {
+			err = a.abandon()
+		}
+	}
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
-	if token, took, err = login(ctx, addr, cred); !errs.Is(err, errs.WrongCredentials) {
-		return token, took, err // another check has joined meanwhile
+	return a.keep(credential{cred.ID, cred.Password, true})
+}
+
+// joinAgain signs up once more, whatever was known.
+func (a *Account) joinAgain(ctx context.Context, addr string, was *credential) (*credential, error) {
+	a.mu.Lock()
+	if a.cred == was {
+		a.cred = &credential{was.ID, was.Password, false}
 	}
-	up := post(ctx, addr, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
-	if up != nil && !errs.Is(up, errs.IDTaken) {
-		return "", 0, up
-	}
-	token, took, err = login(ctx, addr, cred)
-	if up != nil && errs.Is(err, errs.WrongCredentials) {
-		err = a.abandon()
-	}
-	return token, took, err
+	a.mu.Unlock()
+	return a.join(ctx, addr)
 }
 
 // abandon gives up an id that somebody else has.
@@ -163,13 +178,33 @@ func (a *Account) read() (*credential, error) {
 	return &c, nil
 }
 
-// create writes the file whole, and lets the one stand that another process
-// (`healthd get`) has written meanwhile.
+// create makes the file, and lets the one stand that another process (`healthd get`)
+// has made meanwhile.
 func (a *Account) create() error {
+	err := a.write(credential{ID: a.newID(), Password: random(16)}, os.Link)
+	if os.IsExist(err) {
+		return nil
+	}
+	return err
+}
+
+// keep keeps what is known of the credential.
+func (a *Account) keep(c credential) (*credential, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cred = &c
+	if err := a.write(c, os.Rename); err != nil {
+		return nil, errs.E(errs.Failed, "The account's file cannot be written: %w", err)
+	}
+	return a.cred, nil
+}
+
+// write writes the file whole; place puts it where it belongs.
+func (a *Account) write(c credential, place func(from, to string) error) error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
-	data, err := json.Marshal(credential{ID: a.newID(), Password: random(16)})
+	data, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -177,18 +212,15 @@ func (a *Account) create() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
+	defer func() { _ = os.Remove(tmp.Name()) }() // unless it was renamed
 	_, err = tmp.Write(data)
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
-	if err == nil {
-		err = os.Link(tmp.Name(), a.path())
+	if err != nil {
+		return err
 	}
-	if os.IsExist(err) {
-		return nil
-	}
-	return err
+	return place(tmp.Name(), a.path())
 }
 
 // newID keeps authd's rules: 32 of A-Z a-z 0-9 _ . - at most.
@@ -211,7 +243,7 @@ func random(n int) string {
 func login(ctx context.Context, addr string, cred *credential) (token string, took time.Duration, err error) {
 	var answer struct{ Token string }
 	began := time.Now()
-	if err := post(ctx, addr, "/auth/login", cred, &answer); err != nil {
+	if err := post(ctx, addr, "/auth/login", map[string]string{"id": cred.ID, "passwd": cred.Password}, &answer); err != nil {
 		return "", 0, err
 	}
 	took = time.Since(began)

@@ -24,6 +24,7 @@ type world struct {
 	mu      sync.Mutex
 	users   map[string]string
 	logins  int
+	wrong   int // sign-ins that were refused
 	signups int
 	tokens  int
 	refuse  string           // chat's answer to any token, "" for none
@@ -101,6 +102,7 @@ func (w *world) login(rw http.ResponseWriter, r *http.Request) {
 	defer w.mu.Unlock()
 	var u user
 	if json.NewDecoder(r.Body).Decode(&u) != nil || w.users[u.ID] == "" || w.users[u.ID] != u.Passwd {
+		w.wrong++
 		problem(rw, 401, "wrong_credentials")
 		return
 	}

@@ -47,8 +47,8 @@ func TestAccountSignsUpOnceAndIsKept(t *testing.T) {
 	}
 	// Another process, the same folder: the same account.
 	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
-	if w.signups != 1 || w.logins != 2 {
-		t.Errorf("%d sign-ups, %d sign-ins", w.signups, w.logins)
+	if w.signups != 1 || w.logins != 2 || w.wrong != 0 {
+		t.Errorf("%d sign-ups, %d sign-ins, %d with a wrong password", w.signups, w.logins, w.wrong)
 	}
 	// The users were purged: it signs up again, as the same.
 	w.with(func() { clear(w.users) })
@@ -73,8 +73,23 @@ func TestAccountSignsUpOnceForManyAtOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if w.signups != 1 || len(w.users) != 1 {
-		t.Errorf("%d sign-ups, %d users", w.signups, len(w.users))
+	if w.signups != 1 || len(w.users) != 1 || w.wrong != 0 {
+		t.Errorf("%d sign-ups, %d users, %d sign-ins with a wrong password", w.signups, len(w.users), w.wrong)
+	}
+}
+
+// A file of an earlier version does not tell that the account has signed up.
+func TestAccountOfAnEarlierVersionIsKept(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	w.users["healthd-log-1"] = "a secret of sixteen"
+	path := filepath.Join(dir, "account.json")
+	if err := os.WriteFile(path, []byte(`{"id":"healthd-log-1","passwd":"a secret of sixteen"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
+	data, _ := os.ReadFile(path)
+	if len(w.users) != 1 || w.wrong != 0 || !strings.Contains(string(data), `"joined":true`) {
+		t.Errorf("%d users, %d sign-ins with a wrong password, the file: %s", len(w.users), w.wrong, data)
 	}
 }
 
