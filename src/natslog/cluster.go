@@ -41,9 +41,8 @@ const (
 
 	routePing     = time.Second // and a route that misses routePingsOut of them is cut
 	routePingsOut = 3
-	routeReports  = 300             // attempts, about one a second, of which one is logged
-	tlsTimeout    = 5.0             // seconds
-	declareTry    = 2 * time.Second // what was asked while nobody led is never answered
+	routeReports  = 300 // attempts, about one a second, of which one is logged
+	tlsTimeout    = 5.0 // seconds
 	declareAgain  = 500 * time.Millisecond
 )
 
@@ -127,7 +126,7 @@ func (l *Log) declareInTime() {
 }
 
 func (l *Log) declareOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, declareTry)
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	return l.declare(ctx)
 }
