@@ -56,8 +56,8 @@ func (l *Log) electSooner() {
 }
 
 func (l *Log) electIn(known map[string]*candidacy, now time.Time) {
-	if group := l.raftGroup(); group != "" && known[group] == nil {
-		known[group] = &candidacy{}
+	if group := l.group.Load(); group != nil && known[*group] == nil {
+		known[*group] = &candidacy{}
 	}
 	here := l.others()
 	most := 2*(1+len(here)) > l.opts.Cluster.members() && !l.leaving.Load()
@@ -100,15 +100,4 @@ func (c *candidacy) due(now time.Time, leads bool, leader string, here []string)
 	}
 	c.next = now.Add(electAgain)
 	return true
-}
-
-// raftGroup returns the name of the stream's group, "" while the stream is not known.
-func (l *Log) raftGroup() string {
-	if l.known() != nil {
-		return ""
-	}
-	if info := l.stream.CachedInfo(); info.Cluster != nil {
-		return info.Cluster.RaftGroup
-	}
-	return ""
 }

@@ -101,6 +101,9 @@ func (l *Log) create(ctx context.Context) error {
 	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
+	if c := l.stream.CachedInfo().Cluster; c != nil {
+		l.group.Store(&c.RaftGroup)
+	}
 	if err = l.placeEvents(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
