@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"chatlab/src/errs"
@@ -193,10 +194,25 @@ func (a *Account) keep(c credential) (*credential, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cred = &c
-	if err := a.write(c, os.Rename); err != nil {
+	if err := a.write(c, replace); err != nil {
 		return nil, errs.E(errs.Failed, "The account's file cannot be written: %w", err)
 	}
 	return a.cred, nil
+}
+
+// replace puts a file in the place of another, whose owner it gets: root may have asked
+// by hand (`healthd get`), and the daemon must go on reading its account.
+func replace(from, to string) error {
+	info, err := os.Stat(to)
+	if err != nil {
+		return err
+	}
+	if was, ok := info.Sys().(*syscall.Stat_t); ok {
+		if err := os.Chown(from, int(was.Uid), int(was.Gid)); err != nil {
+			return err
+		}
+	}
+	return os.Rename(from, to)
 }
 
 // write writes the file whole; place puts it where it belongs.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,8 +87,18 @@ func TestAccountOfAnEarlierVersionIsKept(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"id":"healthd-log-1","passwd":"a secret of sixteen"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const nobody = 65534
+	root := os.Getuid() == 0
+	if root {
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
 	data, _ := os.ReadFile(path)
+	if info, err := os.Stat(path); err != nil || root && info.Sys().(*syscall.Stat_t).Uid != nobody || info.Mode().Perm() != 0o600 {
+		t.Errorf("another owner or mode: %v, %v", info, err)
+	}
 	if len(w.users) != 1 || w.wrong != 0 || !strings.Contains(string(data), `"joined":true`) {
 		t.Errorf("%d users, %d sign-ins with a wrong password, the file: %s", len(w.users), w.wrong, data)
 	}

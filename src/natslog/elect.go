@@ -12,7 +12,8 @@ import (
 // it cannot tell a leader that is gone from one that is slow. Here it often can: the
 // route to a leader that was killed is closed at once, and one that led a moment ago
 // and had to give up, since a member that was cut off came back with a higher term,
-// knows that nobody leads. Then an election begins within electSoon instead of 5 s.
+// knows that nobody leads. Then an election begins within electSoon instead of 5 s. A
+// leader that was killed and is back within routeGone is not seen to be gone.
 const (
 	electLook   = 100 * time.Millisecond
 	electSoon   = 800 * time.Millisecond // nats-server's longest campaign timeout, a random one
