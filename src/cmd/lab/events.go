@@ -121,6 +121,8 @@ func openLog(t lab.Target) (*mongodb.Log, error) {
 // lastEvents returns the chosen events, at most the last ones. It looks back
 // further and further, so that a long log is not read for its end.
 func lastEvents(ctx context.Context, log *mongodb.Log, f eventFlags, now time.Time) ([]mongodb.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	for _, age := range []time.Duration{time.Minute, 15 * time.Minute, 6 * time.Hour, 7 * 24 * time.Hour} {
 		if f.last == 0 {
 			break
