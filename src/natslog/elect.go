@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"slices"
 	"time"
 	_ "unsafe" // for linkname
 
@@ -12,8 +11,9 @@ import (
 // it cannot tell a leader that is gone from one that is slow. Here it often can: the
 // route to a leader that was killed is closed at once, and one that led a moment ago
 // and had to give up, since a member that was cut off came back with a higher term,
-// knows that nobody leads. Then an election begins within electSoon instead of 5 s. A
-// leader that was killed and is back within routeGone is not seen to be gone.
+// knows that nobody leads. A leader that was killed and started again has a route
+// again, but to a server of another id, which was not elected in this term. Then an
+// election begins within electSoon instead of 5 s.
 const (
 	electLook   = 100 * time.Millisecond
 	electSoon   = 800 * time.Millisecond // nats-server's longest campaign timeout, a random one
@@ -39,6 +39,22 @@ type candidacy struct {
 	led     time.Time // when this member was last seen to lead
 	without time.Time // since when the group is without a leader; zero: it has one
 	next    time.Time // no election is begun before
+	reign   reign     // the last that was seen
+}
+
+// reign is a leader in its term, as the server that was connected first in it.
+type reign struct {
+	leader string // what Raft groups call it, at each start; "" for none
+	term   uint64
+	server string // nats-server's id of it, another at each start; "" for not connected
+}
+
+// view is what a member sees of a group now.
+type view struct {
+	leads  bool              // this member does
+	leader string            // as in reign
+	term   uint64            // as this member knows
+	here   map[string]string // the members that are connected, as in reign: leader to server
 }
 
 // electSooner begins elections in groups whose leader is gone, until the log closes.
@@ -60,7 +76,7 @@ func (l *Log) electIn(known map[string]*candidacy, now time.Time) {
 	if group := l.group.Load(); group != nil && known[*group] == nil {
 		known[*group] = &candidacy{}
 	}
-	here := l.others()
+	here := l.connected()
 	most := 2*(1+len(here)) > l.opts.Cluster.members() && !l.leaving.Load()
 	for group, c := range known {
 		node := lookupRaftNode(l.server, group)
@@ -68,37 +84,63 @@ func (l *Log) electIn(known map[string]*candidacy, now time.Time) {
 			c.without = time.Time{}
 			continue
 		}
-		leads := node.State() == server.Leader
-		if c.due(now, leads, node.GroupLeader(), here) {
+		if c.due(now, view{node.State() == server.Leader, node.GroupLeader(), node.Term(), here}) {
 			l.logger.Info("the group's leader is gone, an election begins", "group", group)
 			_ = node.Campaign() // fails only when it leads meanwhile
 		}
 	}
 }
 
-// due tells whether to begin an election now, by what is known of the leader: its
-// id, "" for none, and the names of the members that are connected.
-func (c *candidacy) due(now time.Time, leads bool, leader string, here []string) bool {
-	if leads {
+// connected are the members that this one has a route to, as in view.
+func (l *Log) connected() map[string]string {
+	here := map[string]string{}
+	if routes, err := l.server.Routez(nil); err == nil {
+		for _, r := range routes.Routes {
+			if r.RemoteName != "" {
+				here[peerID(r.RemoteName)] = r.RemoteID
+			}
+		}
+	}
+	return here
+}
+
+// due tells whether to begin an election now.
+func (c *candidacy) due(now time.Time, v view) bool {
+	if v.leads {
 		c.led = now
 	}
-	if leads || leader != "" && slices.ContainsFunc(here, func(name string) bool { return peerID(name) == leader }) {
+	restarted := c.restarted(v)
+	if v.leads || v.here[v.leader] != "" && !restarted {
 		c.without = time.Time{}
 		return false
 	}
 	if c.without.IsZero() {
 		c.without = now
 	}
-	patience := nobodyKnown
-	switch {
-	case leader != "":
-		patience = routeGone
-	case now.Sub(c.led) <= nobodyKnown:
-		patience = 0
-	}
-	if now.Sub(c.without) < patience || now.Before(c.next) {
+	if now.Sub(c.without) < c.patience(now, v.leader, restarted) || now.Before(c.next) {
 		return false
 	}
 	c.next = now.Add(electAgain)
 	return true
+}
+
+// patience is how long a group is without a leader before an election.
+func (c *candidacy) patience(now time.Time, leader string, restarted bool) time.Duration {
+	switch {
+	case restarted, leader == "" && now.Sub(c.led) <= nobodyKnown:
+		return 0
+	case leader != "":
+		return routeGone
+	}
+	return nobodyKnown
+}
+
+// restarted tells whether the leader is connected, but not as the server that led in
+// this term.
+func (c *candidacy) restarted(v view) bool {
+	seen := reign{v.leader, v.term, v.here[v.leader]}
+	if c.reign.leader != seen.leader || c.reign.term != seen.term || c.reign.server == "" {
+		c.reign = seen
+	}
+	return seen.server != "" && seen.server != c.reign.server
 }
