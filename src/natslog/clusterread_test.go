@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"chatlab/src/chat"
 )
@@ -55,5 +56,36 @@ func TestAReaderDoesNotChaseALogThatGrows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What a member that stops was asked for is never answered.
+func TestAReaderIsNotHeldUpByAnotherMemberThatStops(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	persist(t, r.logs[0], line(0))
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer cancel()
+	for i, log := range r.logs[:2] {
+		for range 8 {
+			readers.Go(func() {
+				for ctx.Err() == nil {
+					asked := time.Now()
+					lines, err := log.Read(ctx, "lobby", 0, 1)
+					if took := time.Since(asked); ctx.Err() == nil && (err != nil || len(lines) != 1 || took > 4*time.Second) {
+						t.Errorf("member %d: %d lines, %v, after %s", i, len(lines), err, took)
+						return
+					}
+				}
+			})
+		}
+	}
+	for range 5 {
+		r.logs[2].HandOver()
+		r.stop(2)
+		r.start(2)
+		until(t, "it serves", func() bool { _, err := r.logs[2].Read(ctx, "lobby", 0, 1); return err == nil })
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -104,16 +106,22 @@ func (l *Log) nextOfLeader(ctx context.Context, room string, after uint64) (*lea
 	if err != nil {
 		return nil, err
 	}
-	var msg *nats.Msg
-	err = l.askLeader(ctx, func(ctx context.Context) (err error) {
-		msg, err = l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, body)
-		return err
+	var a *leaderAnswer
+	err = l.askLeader(ctx, func(ctx context.Context) error {
+		msg, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, body)
+		if err != nil {
+			return err
+		}
+		a = &leaderAnswer{}
+		if err := json.Unmarshal(msg.Data, a); err != nil {
+			return err
+		}
+		if a.Error != nil && strconv.Itoa(a.Error.Code) == unavailable {
+			return fmt.Errorf("%w: %s", errNotNow, a.Error.Description)
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, err
-	}
-	a := &leaderAnswer{}
-	if err := json.Unmarshal(msg.Data, a); err != nil {
 		return nil, err
 	}
 	if a.Error != nil && a.Error.Code == 404 {
@@ -137,7 +145,7 @@ func (l *Log) askLeader(ctx context.Context, ask func(context.Context) error) er
 	for {
 		try, cancel := context.WithTimeout(ctx, oneTry)
 		err := ask(try)
-		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders) || leaderlessAnswer(err)
+		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errNotNow) || leaderlessAnswer(err)
 		cancel()
 		if !unanswered || ctx.Err() != nil {
 			return err

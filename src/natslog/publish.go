@@ -260,12 +260,8 @@ func (p *publisher) answered(msg *nats.Msg) {
 	}
 }
 
-// noResponders is the status of an answer when nobody serves the subject, and
-// inProcess JetStream's error code for a message id that is on its way.
-const (
-	noResponders = "503"
-	inProcess    = int(server.JSStreamDuplicateMessageConflict)
-)
+// inProcess is JetStream's error code for a message id that is on its way.
+const inProcess = int(server.JSStreamDuplicateMessageConflict)
 
 // parseAck reads {"stream":"chat","seq":7,"duplicate":true}, or an error.
 func parseAck(msg *nats.Msg) chat.Receipt {
@@ -277,7 +273,7 @@ func parseAck(msg *nats.Msg) chat.Receipt {
 		}
 	}
 	status := msg.Header.Get("Status")
-	if status == noResponders {
+	if status == unavailable {
 		return chat.Receipt{Err: errLeaderless}
 	}
 	if status != "" {

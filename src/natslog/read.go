@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -24,7 +25,15 @@ type getRequest struct {
 const (
 	getSubject = "$JS.API.DIRECT.GET." + streamName
 	getTimeout = 5 * time.Second
+	getTry     = 300 * time.Millisecond // until it is asked again in a cluster
+	readAgain  = 20 * time.Millisecond
 )
+
+// unavailable is the status of an answer when nobody serves the subject, or who does is
+// about to stop.
+const unavailable = "503"
+
+var errNotNow = errors.New("no member answers now")
 
 // Read implements [chat.Log].
 func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
@@ -40,13 +49,34 @@ func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wir
 	return append(lines, rest...), err
 }
 
-// get returns a run of lines, and how many there are after it.
+// get returns a run of lines, and how many there are after it. Any member may be who is
+// asked, and one that stops leaves it unanswered: then it is asked again, with more time
+// each time, as a member may also be slow.
 func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, error) {
 	if err := l.known(); err != nil {
 		return nil, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
+	for limit := getTry; ; limit *= 2 {
+		try, cancel := ctx, context.CancelFunc(func() {})
+		if l.opts.Cluster != nil {
+			try, cancel = context.WithTimeout(ctx, limit)
+		}
+		lines, more, err := l.getOnce(try, req)
+		again := err != nil && l.opts.Cluster != nil && (try.Err() != nil || errors.Is(err, errNotNow))
+		cancel()
+		switch {
+		case err == nil:
+			return lines, more, nil
+		case !again || ctx.Err() != nil:
+			return nil, 0, l.away(ctx, err)
+		}
+		wait(ctx, readAgain)
+	}
+}
+
+func (l *Log) getOnce(ctx context.Context, req getRequest) ([]wire.Message, uint64, error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return nil, 0, err
@@ -54,23 +84,23 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 	inbox := nats.NewInbox()
 	sub, err := l.conn.SubscribeSync(inbox)
 	if err != nil {
-		return nil, 0, l.away(ctx, err)
+		return nil, 0, err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	if err := l.conn.PublishRequest(getSubject, inbox, body); err != nil {
-		return nil, 0, l.away(ctx, err)
+		return nil, 0, err
 	}
 	lines := make([]wire.Message, 0, min(req.Batch, 256))
 	for {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, 0, l.away(ctx, err)
+			return nil, 0, err
 		}
 		switch status := msg.Header.Get("Status"); status {
 		case "":
 			m, err := stored(msg)
 			if err != nil {
-				return nil, 0, l.away(ctx, err)
+				return nil, 0, err
 			}
 			lines = append(lines, m)
 		case "404":
@@ -79,7 +109,11 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 			more, _ := strconv.ParseUint(msg.Header.Get("Nats-Num-Pending"), 10, 64)
 			return lines, more, nil
 		default:
-			return nil, 0, l.away(ctx, errors.New("read: status "+status+" "+msg.Header.Get("Description")))
+			err := errors.New("read: status " + status + " " + msg.Header.Get("Description"))
+			if status == unavailable {
+				err = fmt.Errorf("%w: %w", errNotNow, err)
+			}
+			return nil, 0, err
 		}
 	}
 }
