@@ -44,6 +44,7 @@ const (
 	routeReports  = 300 // attempts, about one a second, of which one is logged
 	tlsTimeout    = 5.0 // seconds
 	declareAgain  = 500 * time.Millisecond
+	declareTry    = time.Second // at first, then more: what is asked before anybody leads is never answered
 )
 
 // Prepare reads the addresses and the certificates for the member of a name. Fails
@@ -112,8 +113,8 @@ func (l *Log) declareInTime() {
 		<-l.closed
 		cancel()
 	}()
-	for said := ""; ; {
-		err := l.declareOnce(ctx)
+	for said, limit := "", declareTry; ; limit = min(2*limit, getTimeout) {
+		err := l.declareOnce(ctx, limit)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -125,8 +126,8 @@ func (l *Log) declareInTime() {
 	}
 }
 
-func (l *Log) declareOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+func (l *Log) declareOnce(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return l.declare(ctx)
 }
