@@ -106,11 +106,14 @@ func (d daemon) process() []Item {
 	}
 }
 
+// StartedAgain ends the name of each trigger that tells of a restart.
+const StartedAgain = " was started again"
+
 // restartTrigger tells for a while that the process is another: a killed daemon
 // is started again sooner than anybody finds it down.
 func (d daemon) restartTrigger(after string) Trigger {
 	started := "{:" + d.name + ".process.started."
-	return Trigger{Name: d.title + " was started again", Severity: Warning, Scope: "notice", After: []string{after},
+	return Trigger{Name: d.title + StartedAgain, Severity: Warning, Scope: "notice", After: []string{after},
 		Expression:  started + "max({$CHATLAB.RESTART.PERIOD})}>" + started + "min({$CHATLAB.RESTART.PERIOD})}",
 		Description: "Its process died, or somebody restarted it: see its log."}
 }

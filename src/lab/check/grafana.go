@@ -28,7 +28,7 @@ func grafanaChecks(j *Journey) []Check {
 	}
 	for _, d := range grafana.Dashboards() {
 		checks = append(checks, Check{
-			Name: "grafana.panels." + d.Name(), Text: "no panel of " + d.Title + " is empty", Timeout: watchLimit + panelLimit + DefaultTimeout,
+			Name: "grafana.panels." + d.Name(), Text: "no panel of " + d.Title + " is empty", Timeout: toldLimit + panelLimit + DefaultTimeout,
 			Run: func(ctx context.Context, e *Env) error { return e.panels(ctx, d) },
 		})
 	}

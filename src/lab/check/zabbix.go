@@ -55,7 +55,7 @@ func zabbixChecks(j *Journey) []Check {
 		add("zabbix.triggers", "every trigger is there and can be evaluated", triggersThere)
 	}
 	for i := range checks {
-		checks[i].Timeout = watchLimit + DefaultTimeout
+		checks[i].Timeout = toldLimit + DefaultTimeout
 	}
 	return j.group(inventory.ZabbixServer, "Zabbix's web interface; `zabbix_get` on the server's node; the log of zabbix-server there", checks)
 }

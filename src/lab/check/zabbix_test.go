@@ -95,6 +95,30 @@ func TestTheServerIsWaitedForUntilNothingLacks(t *testing.T) {
 	}
 }
 
+func TestARestartThatIsToldIsWaitedForLonger(t *testing.T) {
+	hosts := []watchedHost{{name: "auth"}}
+	for name, tt := range map[string]struct {
+		change func(map[string]any)
+		waits  bool
+	}{
+		"a restart": {func(map[string]any) {}, true},
+		"nothing":   {func(h map[string]any) { first(h, "triggers")["value"] = "0" }, false},
+		"an alarm":  {func(h map[string]any) { first(h, "triggers")["description"] = "authd is down" }, false},
+		"a restart and an alarm": {func(h map[string]any) {
+			h["triggers"] = append(h["triggers"].([]any), map[string]any{"description": "authd is down", "value": "1", "status": "0"})
+		}, false},
+		"a restart, and no value": {func(h map[string]any) { first(h, "items")["lastclock"] = "0" }, false},
+	} {
+		w := answered(t, func(h map[string]any) {
+			first(h, "triggers")["description"], first(h, "triggers")["value"] = "authd was started again", "1"
+			tt.change(h)
+		})
+		if got := w.onlyTells(w.lacking(hosts)); got != tt.waits {
+			t.Errorf("%s: waits longer: %v, want %v", name, got, tt.waits)
+		}
+	}
+}
+
 func TestAnItemIsNotHurriedAtEveryLook(t *testing.T) {
 	told, begun := hurried{}, time.Unix(0, 0)
 	due := func(after time.Duration, ids ...string) string {

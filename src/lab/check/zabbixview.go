@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"chatlab/src/errs"
@@ -17,6 +18,7 @@ import (
 // told at every look keeps a slow one from taking any.
 const (
 	watchLimit = 3 * time.Minute
+	toldLimit  = 5 * time.Minute // if all that is left is told for {$CHATLAB.RESTART.PERIOD}
 	watchPoll  = 2 * time.Second
 	hurryAgain = 15 * time.Second
 )
@@ -45,7 +47,8 @@ type seenItem struct {
 }
 
 func (j *Journey) watched() (*watched, error) {
-	ctx, cancel := context.WithTimeout(j.ctx, j.allow(watchLimit))
+	begun, limit := time.Now(), j.allow(watchLimit)
+	ctx, cancel := context.WithTimeout(j.ctx, max(limit, toldLimit))
 	defer cancel()
 	c, err := watch.Open(ctx, j.lab, j.http)
 	if err != nil {
@@ -61,8 +64,8 @@ func (j *Journey) watched() (*watched, error) {
 			return nil, err
 		}
 		lacking := w.lacking(watchedHosts(j.lab.Inventory))
-		if lacking == nil {
-			return w, nil
+		if lacking == nil || time.Since(begun) > limit && !w.onlyTells(lacking) {
+			return w, nil // what lacks is for the checks to say
 		}
 		if err := hurry(ctx, c, told.due(lacking, time.Now(), j.allow(hurryAgain))); err != nil {
 			return nil, err
@@ -70,7 +73,7 @@ func (j *Journey) watched() (*watched, error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return w, nil // what lacks is for the checks to say
+			return w, nil
 		}
 	}
 }
@@ -115,6 +118,15 @@ func (w *watched) lacking(hosts []watchedHost) []seenItem {
 		return nil
 	}
 	return out
+}
+
+// onlyTells tells whether all that is left is that something was started again, which
+// Zabbix tells for a while after whoever did it on purpose has forgotten it.
+func (w *watched) onlyTells(lacking []seenItem) bool {
+	firing := w.firing()
+	return len(lacking) == 0 && len(firing) > 0 && !slices.ContainsFunc(firing, func(f string) bool {
+		return !strings.HasSuffix(f, zabbix.StartedAgain)
+	})
 }
 
 // undiscovered are the discoveries that have found nothing yet: their first look

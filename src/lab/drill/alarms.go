@@ -12,6 +12,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/watch"
+	"chatlab/src/zabbix"
 )
 
 // Alarms tells what fires: the lab's Zabbix server does.
@@ -218,7 +219,7 @@ func raises(service, trigger string) func(*lab.Lab) expected {
 // wrong kind.
 func restarts(l *lab.Lab) (out []watch.Problem) {
 	for _, service := range []string{inventory.Authd, inventory.Chatd, inventory.Logd} {
-		out = append(out, raises(service, service+" was started again")(l).must...)
+		out = append(out, raises(service, service+zabbix.StartedAgain)(l).must...)
 	}
 	return out
 }

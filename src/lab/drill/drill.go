@@ -22,6 +22,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/zabbix"
 )
 
 // Options say how hard and how long.
@@ -91,9 +92,9 @@ func (d Drill) Skipped(l *lab.Lab) string {
 func Catalogue() []Drill {
 	drills := []Drill{
 		kills("kill-logger", "kill -9 of both loggers, every second", authLogger, chatLogger),
-		kills("kill-logd", "kill -9 of logd, every second", inventory.Logd).raising(inventory.Logd, "logd was started again"),
-		kills("kill-authd", "kill -9 of authd, every second", inventory.Authd).raising(inventory.Authd, "authd was started again"),
-		kills("kill-chatd", "kill -9 of chatd, every second", inventory.Chatd).raising(inventory.Chatd, "chatd was started again"),
+		kills("kill-logd", "kill -9 of logd, every second", inventory.Logd).raising(inventory.Logd, "logd"+zabbix.StartedAgain),
+		kills("kill-authd", "kill -9 of authd, every second", inventory.Authd).raising(inventory.Authd, "authd"+zabbix.StartedAgain),
+		kills("kill-chatd", "kill -9 of chatd, every second", inventory.Chatd).raising(inventory.Chatd, "chatd"+zabbix.StartedAgain),
 		outage("stop-mongodb", "the log database is away", inventory.MongoDB, storeless(inventory.Logd, "MongoDB is down")),
 		outage("stop-mariadb", "the user database is away", inventory.MariaDB, storeless(inventory.Authd, "MariaDB is down")),
 		{Name: "freeze", About: "each daemon in turn stops answering (SIGSTOP)", act: freezeAll},
