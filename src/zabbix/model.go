@@ -47,6 +47,7 @@ type Step struct {
 // Rule is a rule of low-level discovery.
 type Rule struct {
 	Name, Key, Delay, Description string
+	Lost                          string // how long what is not discovered any more is kept; "" is 7d
 	Filter                        []Condition
 	Items                         []Item
 	Triggers                      []Trigger

@@ -58,6 +58,7 @@ func up(service, title, own string, causes ...string) (Item, []Trigger) {
 func members(service, title string) Rule {
 	return Rule{
 		Name: title + ": members", Key: "chatlab.discovery[" + service + "]", Delay: "{$CHATLAB.DELAY.DISCOVERY}",
+		Lost:        "0", // who is named no more is never asked for again
 		Description: "Each member by its address. They raise no alarm of their own: that of the member's own machine says that it is down.",
 		Items: []Item{{
 			Name: title + " at {#MEMBER}: up", Key: `chatlab.up[{#SERVICE},"{#MEMBER}"]`, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,

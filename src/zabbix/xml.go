@@ -2,6 +2,7 @@ package zabbix
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"strings"
 )
@@ -221,7 +222,7 @@ func (i Item) xml() xmlItem {
 }
 
 func (t Template) rule(r Rule) xmlRule {
-	x := xmlRule{Name: r.Name, Key: r.Key, Delay: r.Delay, Lifetime: "7d", Description: r.Description}
+	x := xmlRule{Name: r.Name, Key: r.Key, Delay: r.Delay, Lifetime: cmp.Or(r.Lost, "7d"), Description: r.Description}
 	if len(r.Filter) > 0 {
 		x.Filter = &xmlFilter{EvalType: "AND"}
 		for n, c := range r.Filter {
