@@ -166,8 +166,14 @@ func TestWhatADiscoveryMakesIsKnown(t *testing.T) {
 		item := map[string]any{"itemid": "10", "key_": "vfs.fs.size[/,pused]", "state": "0", "lastclock": "1700000000", "type": "0"}
 		h["items"] = append(h["items"].([]any), item)
 	})
-	lacks := w.hosts["auth"].undiscovered(host.templates)
+	auth := w.hosts["auth"]
+	lacks := auth.undiscovered(host.templates)
 	if len(lacks) != 1 || lacks[0].Key != "net.if.discovery" {
+		t.Errorf("%+v", lacks)
+	}
+	auth.Items[len(auth.Items)-1].State = "1" // the disk is gone
+	lacks = auth.undiscovered(host.templates)
+	if len(lacks) != 2 || lacks[0].Key != "vfs.fs.discovery" {
 		t.Errorf("%+v", lacks)
 	}
 }

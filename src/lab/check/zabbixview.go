@@ -129,14 +129,16 @@ func (w *watched) onlyTells(lacking []seenItem) bool {
 	})
 }
 
-// undiscovered are the discoveries that have found nothing yet: their first look
-// comes within their interval, which may be an hour.
+// undiscovered are the discoveries whose next look, which may be an hour away, has
+// something to do: they have found nothing yet, or what they found is gone.
 func (h *seenHost) undiscovered(templates []zabbix.Template) []seenItem {
 	var out []seenItem
 	for _, t := range templates {
 		for _, want := range t.Rules {
 			i := slices.IndexFunc(h.Rules, func(s seenItem) bool { return s.Key == want.Key })
-			if i >= 0 && !slices.ContainsFunc(h.Items, func(s seenItem) bool { return madeBy(want, s.Key) }) {
+			made := slices.DeleteFunc(slices.Clone(h.Items), func(s seenItem) bool { return !madeBy(want, s.Key) })
+			gone := slices.ContainsFunc(made, func(s seenItem) bool { return s.State != "0" })
+			if i >= 0 && (len(made) == 0 || gone) {
 				out = append(out, h.Rules[i])
 			}
 		}
