@@ -50,6 +50,9 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	if refused == nil {
 		refused = l.full()
 	}
+	if refused == nil && ctx.Err() != nil { // or the answer might be quicker than who waits is told
+		refused = l.away(ctx, ctx.Err())
+	}
 	if refused != nil {
 		for i := range receipts {
 			receipts[i].Err = refused
