@@ -58,13 +58,16 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
-	for limit := getTry; ; limit *= 2 {
+	for limit := getTry; ; {
 		try, cancel := ctx, context.CancelFunc(func() {})
 		if l.opts.Cluster != nil {
 			try, cancel = context.WithTimeout(ctx, limit)
 		}
 		lines, more, err := l.getOnce(try, req)
 		again := err != nil && l.opts.Cluster != nil && (try.Err() != nil || errors.Is(err, errNotNow))
+		if try.Err() != nil {
+			limit *= 2
+		}
 		cancel()
 		switch {
 		case err == nil:
