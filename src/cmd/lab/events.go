@@ -118,6 +118,10 @@ func openLog(t lab.Target) (*mongodb.Log, error) {
 	return mongodb.OpenThrough(cfg, t.Dial)
 }
 
+// readLimit bounds the reading of the log as a whole, which may be long: what
+// the driver allows one operation is meant for the short ones.
+const readLimit = 5 * time.Minute
+
 // lastEvents returns the chosen events, at most the last ones. It looks back
 // further and further, so that a long log is not read for its end.
 func lastEvents(ctx context.Context, log *mongodb.Log, f eventFlags, now time.Time) ([]mongodb.Record, error) {

@@ -24,10 +24,6 @@ const (
 	lateWindow  = 10 * time.Minute
 )
 
-// readLimit bounds the reading of the log as a whole, which may be long: what
-// the driver allows one operation is meant for the short ones.
-const readLimit = 5 * time.Minute
-
 // tailOf returns the chosen events, at most the last n; 0 is all.
 func tailOf(ctx context.Context, log *mongodb.Log, f mongodb.Filter, n int) ([]mongodb.Record, error) {
 	var out []mongodb.Record
