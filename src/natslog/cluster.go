@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -86,13 +87,13 @@ func (c *Cluster) replicas() int { return min(c.members(), maxReplicas) }
 // join makes a server a member. Its routes begin only when it listens for
 // clients too (nats-server 2.15, StartRouting): so it does, on a free port of
 // loopback, with a password that only this process knows.
-func (c *Cluster) join(o *server.Options) {
+func (c *Cluster) join(o *server.Options) error {
 	shortenElections()
 	c.password = rand.Text()
 	o.DontListen, o.Host, o.Port = false, "127.0.0.1", server.RANDOM_PORT
-	system := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)
-	o.Accounts, o.SystemAccount = []*server.Account{system}, system.Name
-	o.Users = []*server.User{{Username: logUser, Password: c.password}, {Username: systemUser, Password: c.password, Account: system}}
+	if err := o.ProcessConfigString(c.users()); err != nil {
+		return err
+	}
 	o.Cluster = server.ClusterOpts{
 		Name: clusterName, Host: c.host, Port: c.port, TLSConfig: c.tls, TLSTimeout: tlsTimeout, NoAdvertise: true,
 		PingInterval: routePing, MaxPingsOut: routePingsOut, PoolSize: 1,
@@ -103,6 +104,17 @@ func (c *Cluster) join(o *server.Options) {
 			o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: m.address})
 		}
 	}
+	return nil
+}
+
+// users returns the configuration of the two users that the client port admits. It is
+// text because only an authorization block keeps nats-server from adding a user that
+// needs no password (nats-server 2.15, configureAccounts).
+func (c *Cluster) users() string {
+	return fmt.Sprintf(`
+		authorization { users: [ { user: %[1]s, password: "%[3]s" } ] }
+		accounts { %[2]s { users: [ { user: %[4]s, password: "%[3]s" } ] } }
+		system_account: "%[2]s"`, logUser, server.DEFAULT_SYSTEM_ACCOUNT, c.password, systemUser)
 }
 
 // declareInTime declares as soon as enough members are there.

@@ -99,3 +99,6 @@ func (l *Log) Replicas(ctx context.Context) int64 {
 	l.lookAtReplicas(ctx)
 	return l.health.current.Load()
 }
+
+// ClientURL is the address of the embedded server's port for clients.
+func (l *Log) ClientURL() string { return l.server.ClientURL() }

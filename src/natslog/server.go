@@ -24,7 +24,9 @@ func (l *Log) start(ctx context.Context) error {
 		MaxPayload: maxPayload,
 	}
 	if l.opts.Cluster != nil {
-		l.opts.Cluster.join(opts)
+		if err := l.opts.Cluster.join(opts); err != nil {
+			return err
+		}
 	}
 	var err error
 	if l.server, err = server.NewServer(opts); err != nil {
