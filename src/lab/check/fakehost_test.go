@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,9 @@ func (h fakeHost) Dial(ctx context.Context, network, addr string) (net.Conn, err
 }
 
 func (h fakeHost) Run(_ context.Context, argv ...string) (string, error) {
+	if argv[0] == "sh" {
+		argv = strings.Fields(argv[2])
+	}
 	switch argv[0] {
 	case "date":
 		now := time.Now()
@@ -47,13 +51,13 @@ func (h fakeHost) Run(_ context.Context, argv ...string) (string, error) {
 		figure := "1.2 OK"
 		switch {
 		case h.f.has("old systemd"):
-			return "", errs.E(errs.Failed, "Unknown operation security.")
+			return "Unknown operation 'security'.\n", nil
 		case h.f.has("exposed unit"):
 			figure = "9.6 UNSAFE"
 		case h.f.has("no figure"):
 			return "nothing of use\n", nil
 		}
-		return "  NAME DESCRIPTION EXPOSURE\n\n→ Overall exposure level for " + argv[len(argv)-1] + ": " + figure + " :-)\n", nil
+		return "  NAME DESCRIPTION EXPOSURE\n\n→ Overall exposure level for " + argv[3] + ": " + figure + " :-)\n", nil
 	case "ss":
 		return h.listening(), nil
 	}
@@ -135,9 +139,28 @@ func TestListenersAreRead(t *testing.T) {
 	if want := []string{"udp 127.0.0.1:323", "tcp [::]:22", "tcp [fe80::1%eth0]:53"}; err != nil || !slices.Equal(text, want) {
 		t.Errorf("%q %v", text, err)
 	}
-	for _, bad := range []string{"", "tcp LISTEN\n", "tcp LISTEN 0 1 nowhere *:*\n"} {
+	for _, bad := range []string{"", "tcp LISTEN\n", "tcp LISTEN 0 1 nowhere *:*\n", "tcp LISTEN 0 1 here:22 *:*\n", "tcp LISTEN 0 1 [::]:70000 *:*\n"} {
 		if _, err := listeners(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
+	}
+}
+
+// CentOS 7 has iproute 4.11, which prints no brackets.
+func TestListenersOfAnOldIprouteAreRead(t *testing.T) {
+	printed, err := os.ReadFile("testdata/ss-4.11.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := listeners(string(printed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	for _, l := range got {
+		text = append(text, l.String())
+	}
+	if want := []string{"udp [::]:68", "udp [::1]:323", "tcp [::]:22", "tcp [::]:22"}; !slices.Equal(text, want) {
+		t.Errorf("%q, want %q", text, want)
 	}
 }
