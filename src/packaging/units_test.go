@@ -5,80 +5,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
-
-// known219 are the directives of systemd 219, as CentOS 7 has it, that a unit
-// here may use. An unknown one is only logged there: the service would start
-// without what it asks for.
-var known219 = map[string]string{
-	"Unit":    "Description Documentation After Before Wants Requires",
-	"Install": "WantedBy",
-	"Service": "Type User Group EnvironmentFile ExecStart ExecStop Restart RestartSec StartLimitInterval StartLimitBurst TimeoutStopSec " +
-		"UMask LimitNOFILE NoNewPrivileges CapabilityBoundingSet PrivateTmp PrivateDevices ProtectHome ProtectSystem ReadOnlyDirectories " +
-		"ReadWriteDirectories InaccessibleDirectories RestrictAddressFamilies SystemCallArchitectures RuntimeDirectory SyslogIdentifier",
-}
-
-// values219 are the only values of directives whose later ones systemd 219
-// refuses, which leaves the service with no protection at all.
-var values219 = map[string][]string{"ProtectSystem": {"yes", "full"}, "ProtectHome": {"yes", "read-only"}}
-
-var sectionLine = regexp.MustCompile(`^\[(\w+)\]$`)
-
-func TestUnitsUseOnlyWhatSystemd219Knows(t *testing.T) {
-	units, err := filepath.Glob("units/*.service")
-	if err != nil || len(units) == 0 {
-		t.Fatal(units, err)
-	}
-	for _, path := range units {
-		for _, fault := range faults219(read(t, path)) {
-			t.Errorf("%s: %s", path, fault)
-		}
-	}
-}
-
-func TestTheListOfDirectivesFindsFaults(t *testing.T) {
-	for text, fault := range map[string]string{
-		"[Service]\nStateDirectory=x":       "StateDirectory",
-		"[Service]\nProtectSystem=strict":   "ProtectSystem=strict",
-		"[Unit]\nStartLimitIntervalSec=0":   "StartLimitIntervalSec",
-		"[Service]\nReadWritePaths=/var":    "ReadWritePaths",
-		"[Service]\nExecStart=/x %S/chat":   "%S",
-		"[Service]\nStandardOutput=append:": "StandardOutput",
-	} {
-		if got := faults219(text); len(got) != 1 || !strings.Contains(got[0], fault) {
-			t.Errorf("%q: %q", text, got)
-		}
-	}
-}
-
-func faults219(text string) []string {
-	var faults []string
-	section := ""
-	for _, line := range strings.Split(text, "\n") {
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		if m := sectionLine.FindStringSubmatch(line); m != nil {
-			section = m[1]
-			continue
-		}
-		key, value, _ := strings.Cut(line, "=")
-		allowed := values219[key]
-		switch {
-		case !slices.Contains(strings.Fields(known219[section]), key):
-			faults = append(faults, "["+section+"] "+key+" is not in the list")
-		case allowed != nil && !slices.Contains(allowed, value):
-			faults = append(faults, line+" is refused")
-		case regexp.MustCompile(`%[SLC]`).MatchString(value):
-			faults = append(faults, line+": systemd 219 has no %S, %L, %C")
-		}
-	}
-	return faults
-}
 
 func read(t *testing.T, path string) string {
 	t.Helper()
