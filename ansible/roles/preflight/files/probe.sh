@@ -13,5 +13,13 @@ if grep -qw avx /proc/cpuinfo; then echo avx=yes; fi
 echo "container=$(systemd-detect-virt --container 2>/dev/null || true)"
 ip -o addr | awk '{ split($4, a, "/"); print "address=" a[1] "/" $2 }'
 if [ -e /usr/libexec/keepalived/chatlab-ready ]; then echo vip=yes; fi
+if [ -e /etc/centos-release ]; then sed -nE 's/.*release ([0-9]+\.[0-9]+).*/minor=\1/p' /etc/centos-release; fi
+if [ -e /etc/yum.repos.d/epel.repo ]; then echo epel=yes; fi
+echo "selinux=$(getenforce 2>/dev/null || true)"
+# rpcbind listens on every address, and only NFS needs it.
+if systemctl --quiet is-active rpcbind.socket rpcbind.service 2>/dev/null &&
+  ! systemctl --quiet is-active nfs-server.service && ! grep -q ' nfs' /proc/mounts; then
+  echo rpcbind=idle
+fi
 # Last: what came before took its time, too.
 echo "clock=$(date +%s.%N)"
