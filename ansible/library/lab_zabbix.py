@@ -73,6 +73,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import container_to_text, to_bytes, to_native, to_text
 from ansible.module_utils.urls import open_url
 
 WITH_CERTIFICATES = 4  # tls_connect, tls_accept: certificate
@@ -116,7 +117,7 @@ class API(object):
         answer = json.loads(open_url(self.url, data=json.dumps(request), headers=headers, method="POST",
                                      timeout=120, use_proxy=False).read().decode("utf-8"))
         if "error" in answer:
-            raise Refused("%s: %s %s" % (method, answer["error"]["message"], answer["error"]["data"]))
+            raise Refused(to_native("%s: %s %s" % (method, answer["error"]["message"], answer["error"]["data"])))
         return answer["result"]
 
     def sign_in(self, user, password):
@@ -160,7 +161,7 @@ class Lab(object):
     def import_templates(self, names):
         """Import all, when one of them is new or was removed."""
         texts = self.params["templates"]
-        digest = hashlib.sha256("".join(texts).encode("utf-8")).hexdigest()
+        digest = hashlib.sha256(to_bytes("".join(texts))).hexdigest()
         found = self.api.call("template.get", {"filter": {"host": names}, "output": ["host"]})
         if len(found) == len(names) and read(self.params["stamp"]) == digest:
             return
@@ -280,7 +281,7 @@ def described(host, ids):
     tls = WITH_CERTIFICATES if host.get("tls") else 1
     return {"host": host["name"], "tls_connect": tls, "tls_accept": tls,
             "templates": [{"templateid": ids.get(t, "0")} for t in host["templates"]],
-            "macros": [{"macro": m, "value": str(v)} for m, v in sorted(host.get("macros", {}).items())]}
+            "macros": [{"macro": m, "value": to_text(v)} for m, v in sorted(host.get("macros", {}).items())]}
 
 
 def differs(host, old):
@@ -289,7 +290,7 @@ def differs(host, old):
     return (
         sorted(t["host"] for t in old["parentTemplates"]) != sorted(host["templates"])
         or [(i["ip"], i["port"]) for i in old["interfaces"]] != [(host["address"], str(host["port"]))]
-        or {m["macro"]: m["value"] for m in old["macros"]} != {m: str(v) for m, v in host.get("macros", {}).items()}
+        or {m["macro"]: m["value"] for m in old["macros"]} != {m: to_text(v) for m, v in host.get("macros", {}).items()}
         or (int(old["tls_connect"]), int(old["tls_accept"])) != (tls, tls)
     )
 
@@ -339,7 +340,8 @@ def main():
     try:
         api = API(module.params["url"])
         api.sign_in(module.params["user"], module.params["password"])
-        lab = Lab(api, module.params, module.check_mode)
+        # Python 2 has them as bytes, and the API answers in text: the two compare as different.
+        lab = Lab(api, container_to_text(module.params), module.check_mode)
         token = bring(lab)
         api.sign_out()
     except Refused as err:

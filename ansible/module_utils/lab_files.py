@@ -11,11 +11,13 @@ import subprocess
 import tempfile
 import time
 
+from ansible.module_utils.common.text.converters import to_bytes
+
 
 def wanted(item):
     """Content and attributes that a file has to have."""
     owner, group = item.get("owner") or "root", item.get("group") or "root"
-    return item["content"].encode("utf-8"), int(item["mode"], 8), owner, group
+    return to_bytes(item["content"]), int(item["mode"], 8), owner, group
 
 
 def differs(item):
