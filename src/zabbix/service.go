@@ -60,8 +60,8 @@ func members(service, title string) Rule {
 		Name: title + ": members", Key: "chatlab.discovery[" + service + "]", Delay: "{$CHATLAB.DELAY.DISCOVERY}",
 		Lost:        "0", // who is named no more is never asked for again
 		Description: "Each member by its address. They raise no alarm of their own: that of the member's own machine says that it is down.",
-		Items: []Item{{
-			Name: title + " at {#MEMBER}: up", Key: `chatlab.up[{#SERVICE},"{#MEMBER}"]`, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
+		Items: []Item{{ // the key names the service: no two templates of one host may have the same
+			Name: title + " at {#MEMBER}: up", Key: `chatlab.up[` + service + `,"{#MEMBER}"]`, Delay: "{$CHATLAB.DELAY}", Group: title, ValueMap: upDown,
 		}},
 	}
 }

@@ -194,3 +194,27 @@ func TestEveryOwnKeyIsHealthds(t *testing.T) {
 		}
 	}
 }
+
+// A host may have every template on healthd's keys at once, and Zabbix refuses one with
+// two items, rules or prototypes of the same key.
+func TestNoTwoTemplatesOfAHostHaveTheSameKey(t *testing.T) {
+	of := map[string]string{}
+	for _, tpl := range Templates() {
+		if tpl.Name == "Chatlab node" {
+			continue // it has a host of its own
+		}
+		keys := []string{}
+		for _, i := range tpl.items() {
+			keys = append(keys, i.Key)
+		}
+		for _, r := range tpl.Rules {
+			keys = append(keys, r.Key)
+		}
+		for _, key := range keys {
+			if other, there := of[key]; there {
+				t.Errorf("%s and %s both have %s", other, tpl.Name, key)
+			}
+			of[key] = tpl.Name
+		}
+	}
+}
