@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -128,10 +129,11 @@ func answerJSON(res http.ResponseWriter, v any) { _ = json.NewEncoder(res).Encod
 
 func (w *watchedLab) call(method string, params json.RawMessage) any {
 	var p struct {
-		HostIDs, ItemIDs []string
+		HostIDs, ItemIDs, Output []string
 	}
 	_ = json.Unmarshal(params, &p)
 	list := []map[string]string{}
+	defer func() { named(list, p.Output) }()
 	switch method {
 	case "apiinfo.version":
 		return "6.0.14"
@@ -143,7 +145,7 @@ func (w *watchedLab) call(method string, params json.RawMessage) any {
 		}
 		return "7"
 	case "hostgroup.get":
-		return append(list, map[string]string{"groupid": "1", "name": grafana.Group}, map[string]string{"groupid": "2", "name": "other"})
+		list = append(list, map[string]string{"groupid": "1", "name": grafana.Group}, map[string]string{"groupid": "2", "name": "other"})
 	case "host.get":
 		for host := range w.items() {
 			list = append(list, map[string]string{"hostid": host, "name": host})
@@ -162,6 +164,14 @@ func (w *watchedLab) call(method string, params json.RawMessage) any {
 		}
 	}
 	return list
+}
+
+// named removes the fields that the call has not named: as Zabbix 7.0, where the id is
+// no exception.
+func named(list []map[string]string, output []string) {
+	for _, row := range list {
+		maps.DeleteFunc(row, func(field, _ string) bool { return !slices.Contains(output, field) })
+	}
 }
 
 // pages is Grafana.

@@ -45,7 +45,7 @@ func (c *catalogue) load(ctx context.Context, group grafana.Filter) error {
 		return nil
 	}
 	var groups []struct{ GroupID, Name string }
-	if err := c.call(ctx, "hostgroup.get", map[string]any{"output": []string{"name"}}, &groups); err != nil {
+	if err := c.call(ctx, "hostgroup.get", map[string]any{"output": []string{"groupid", "name"}}, &groups); err != nil {
 		return err
 	}
 	ids := []string{}
@@ -55,7 +55,7 @@ func (c *catalogue) load(ctx context.Context, group grafana.Filter) error {
 		}
 	}
 	var hosts []struct{ HostID, Name string }
-	if err := c.call(ctx, "host.get", map[string]any{"groupids": ids, "output": []string{"name"}}, &hosts); err != nil {
+	if err := c.call(ctx, "host.get", map[string]any{"groupids": ids, "output": []string{"hostid", "name"}}, &hosts); err != nil {
 		return err
 	}
 	c.hosts = map[string]string{}
@@ -89,7 +89,7 @@ func (c *catalogue) problems(ctx context.Context, q question) (string, error) {
 		return "no host is meant by " + q.query.Host.With(q.variables), nil
 	}
 	var list []struct{ Name string }
-	return "", c.call(ctx, "problem.get", map[string]any{"hostids": slices.Collect(maps.Keys(hosts)), "output": []string{"name"}}, &list)
+	return "", c.call(ctx, "problem.get", map[string]any{"hostids": slices.Collect(maps.Keys(hosts)), "output": []string{"eventid", "name"}}, &list)
 }
 
 // straight puts queries to Zabbix's API, by the plugin's rules.
@@ -119,7 +119,7 @@ func (s *straight) put(ctx context.Context, q question) (string, error) {
 		ValueType            string `json:"value_type"`
 	}
 	err = s.call(ctx, "item.get", map[string]any{
-		"hostids": slices.Collect(maps.Keys(hosts)), "output": []string{"name", "hostid", "value_type"}, "monitored": true,
+		"hostids": slices.Collect(maps.Keys(hosts)), "output": []string{"itemid", "name", "hostid", "value_type"}, "monitored": true,
 		"filter": map[string]any{"value_type": []int{0, 3}},
 	}, &all)
 	if err != nil {
