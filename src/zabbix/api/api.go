@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,10 +47,12 @@ func SignIn(ctx context.Context, client *http.Client, base, user, password strin
 	return c, err
 }
 
-// Sign-ins of one user at the same time can end in a deadlock of the database,
-// which Zabbix reports as a fault of SQL: the one that it gave up begins again.
+// collided are the words for a fault of SQL, up to 6.0 and since then. Sign-ins of
+// one user at the same time can end in a deadlock of the database, which Zabbix
+// reports so: the one that it gave up begins again.
+var collided = []string{"SQL statement execution has failed", "Database error occurred."}
+
 const (
-	collided   = "SQL statement execution has failed"
 	loginTries = 10
 	loginAgain = 100 * time.Millisecond
 )
@@ -57,7 +60,7 @@ const (
 func (c *Client) login(ctx context.Context, params any) error {
 	for try := 1; ; try++ {
 		err := c.Call(ctx, "user.login", params, &c.token)
-		if err == nil || try == loginTries || !strings.Contains(err.Error(), collided) {
+		if err == nil || try == loginTries || !slices.ContainsFunc(collided, func(words string) bool { return strings.Contains(err.Error(), words) }) {
 			return err
 		}
 		select {
