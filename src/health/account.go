@@ -207,7 +207,12 @@ func replace(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if was, ok := info.Sys().(*syscall.Stat_t); ok {
+	made, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	was, is := info.Sys().(*syscall.Stat_t), made.Sys().(*syscall.Stat_t)
+	if was.Uid != is.Uid || was.Gid != is.Gid { // the daemon may not even ask for its own: its unit forbids chown
 		if err := os.Chown(from, int(was.Uid), int(was.Gid)); err != nil {
 			return err
 		}
