@@ -190,13 +190,10 @@ func unknownMeanwhile(t *testing.T, c mariadbtest.Cluster) {
 			}
 		})
 	}
-	isolate := func(yes int) {
-		c[0].Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=%d'", yes))
-	}
-	isolate(1)
+	c[0].SetProvider(t, "gmcast.isolate", 1)
 	c[0].WaitFor(t, "wsrep_cluster_status", "non-Primary")
 	c[1].WaitFor(t, "wsrep_cluster_size", "2")
-	isolate(0)
+	c[0].SetProvider(t, "gmcast.isolate", 0)
 	c[0].WaitFor(t, "wsrep_local_state_comment", "Synced")
 	c[0].WaitFor(t, "wsrep_cluster_size", "3")
 	cancel()

@@ -85,11 +85,23 @@ func (c Cluster) Reunite(t testing.TB, alone, killed int) {
 	t.Helper()
 	c[killed].launch(t)
 	c[alone].WaitFor(t, "wsrep_cluster_size", "2")
-	c[alone].Exec(t, "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=1'")
+	c[alone].SetProvider(t, "pc.bootstrap", 1)
 	c[killed].waitReady(t)
 	for _, i := range []int{alone, killed} {
 		c[i].WaitFor(t, "wsrep_local_state_comment", "Synced")
 	}
+}
+
+// SetProvider sets an option of Galera's: in new servers a variable of its own, in old
+// ones part of one.
+func (s *Server) SetProvider(t testing.TB, option string, value int) {
+	t.Helper()
+	db := s.admin(t, "")
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec(fmt.Sprintf("SET GLOBAL wsrep_provider_%s = %d", strings.ReplaceAll(option, ".", "_"), value)); err == nil {
+		return
+	}
+	s.Exec(t, fmt.Sprintf("SET GLOBAL wsrep_provider_options = '%s=%d'", option, value))
 }
 
 // WaitFor waits until a status of the server has a value.
