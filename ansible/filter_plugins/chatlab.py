@@ -3,7 +3,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import glob
 import ipaddress
+import os
+
+import yaml
 
 # Groups that the roles know, and how many hosts each may have: no more than seven
 # members of MongoDB's replica set have a vote.
@@ -138,17 +142,34 @@ def probe_facts(stdout):
     return facts
 
 
+def systems():
+    """The systems that the files of profiles/ are for, by the profile's name."""
+    found = {}
+    for path in glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "profiles", "*.yml")):
+        with open(path) as f:
+            profile = yaml.safe_load(f)
+        found[profile["profile_name"]] = profile["profile_system"]
+    return found
+
+
 def profile_of(facts):
     """The name of the profile for an operating system, or an empty string."""
-    system = facts.get("os", "")
     release = facts.get("release", "").split(".")[0]
-    if system == "debian" and release == "12":
-        return "debian12"
-    if system in ("centos", "rhel") and release == "7":
-        return "el7"
-    if system in ("rocky", "almalinux", "rhel", "centos") and release == "9":
-        return "el9"
+    for name, system in sorted(systems().items()):
+        if facts.get("os") in system["ids"] and release == system["version"]:
+            return name
     return ""
+
+
+def _profile_fault(host, facts, wanted):
+    """What is wrong with a machine's system, or with the profile that is asked for, or nothing."""
+    profile, known = profile_of(facts), systems()
+    runs = "host %s runs %s %s" % (host, facts.get("os", "?"), facts.get("release", ""))
+    if not profile:
+        return "%s: supported are %s" % (runs, ", ".join(known[name]["title"] for name in sorted(known)))
+    if wanted and wanted != profile:
+        return "%s, which is not for profile %s: leave chatlab_profile out, the machine takes %s" % (runs, wanted, profile)
+    return None
 
 
 def _unreachable(host, values, result, user):
@@ -162,11 +183,8 @@ def _unreachable(host, values, result, user):
 
 
 def _machine_faults(host, values, facts, core, needed_mb):
-    faults = []
     profile = profile_of(facts)
-    if not profile:
-        faults.append("host %s runs %s %s: supported are Debian 12, Rocky and Alma 9, CentOS 7"
-                      % (host, facts.get("os", "?"), facts.get("release", "")))
+    faults = [fault for fault in [_profile_fault(host, facts, values.get("chatlab_profile"))] if fault]
     if profile == "el7" and core >= (2, 17):
         faults.append("host %s runs CentOS 7, whose Python 2.7 ansible-core %s cannot drive: use ansible-core 2.16 or older, as in Debian 12"
                       % (host, ".".join(str(n) for n in core)))

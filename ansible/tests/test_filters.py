@@ -13,12 +13,14 @@ GOOD = {
 }
 
 
-def faults(core="2.14.18", embedded=False, **changes):
+def faults(core="2.14.18", embedded=False, profile=None, **changes):
     """The faults of one machine whose probe says GOOD with changes; None leaves a line out."""
     facts = {k: v for k, v in dict(GOOD, **changes).items() if v is not None}
     result = {"rc": 0, "stdout": "\r\n".join("%s=%s" % item for item in facts.items()) + "\naddress=192.0.2.1/eth1\naddress=198.51.100.1/eth2\n"}
     result = changes.get("result", result)
     values = {"ansible_host": "192.0.2.1", "public_address": "192.0.2.1", "private_address": "198.51.100.1", "preflight_probe": result}
+    if profile:
+        values["chatlab_profile"] = profile
     return chatlab.machine_faults({"one": values}, ["one"], core, 1024, "kim", embedded, ["one"])
 
 
@@ -38,10 +40,12 @@ class MachineFaults(unittest.TestCase):
         self.assertEqual(faults(avx=None, embedded=True), [])
         self.assertEqual(faults(os="centos", release="7", core="2.16.3", python3=None), [])
         self.assertEqual(faults(os="rocky", release="9.8", core="2.20.1"), [])
+        self.assertEqual(faults(release="13.8", profile="debian13"), [])
 
     def test_each(self):
         """Machines that will not."""
-        self.check("runs ubuntu 24.04: supported are Debian 12", os="ubuntu", release="24.04")
+        self.check("runs ubuntu 24.04: supported are Debian 12, Debian 13, CentOS 7, Rocky and Alma 9", os="ubuntu", release="24.04")
+        self.check("runs debian 12, which is not for profile debian13: leave chatlab_profile out, the machine takes debian12", profile="debian13")
         self.check("ansible-core 2.17 cannot drive: use ansible-core 2.16", os="centos", release="7", core="2.17.0")
         self.check("has 9 MB of disk left in /var: free at least 1024 MB", var_free_kb="10000")
         self.check("was not booted by systemd", systemd=None)

@@ -32,7 +32,7 @@ func playbook(t *testing.T, args ...string) (string, error) {
 // pins, firewall and configuration. CentOS 7 cannot be run here, so a change
 // has to be seen and meant.
 func TestRenderedFilesAreTheGoldenOnes(t *testing.T) {
-	for _, of := range [][2]string{{"el7", ""}, {"el9", ""}, {"debian12", ""}, {"debian12", "-ha"}, {"el7", "-ha"}, {"el9", "-ha"}} {
+	for _, of := range [][2]string{{"el7", ""}, {"el9", ""}, {"debian12", ""}, {"debian12", "-ha"}, {"debian13", ""}, {"debian13", "-ha"}, {"el7", "-ha"}, {"el9", "-ha"}} {
 		profile, topology := of[0], of[1]
 		t.Run(profile+topology, func(t *testing.T) {
 			dir := t.TempDir()

@@ -8,24 +8,31 @@ import (
 	"slices"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab/profile"
 )
 
-// bundles writes one archive for each kind of system, of all its packages: a
+// bundles writes one archive for each profile of the project, of all its packages: a
 // playbook brings a machine one file instead of many. A package is compressed;
 // the archive is not.
-func bundles(out string, rel release, formats []string) error {
-	for _, b := range []struct{ format, system, pattern string }{
-		{"deb", "debian12", "chatlab-*.deb"}, {"rpm", "el7", "chatlab-*.el7.*.rpm"}, {"rpm", "el9", "chatlab-*.el9.*.rpm"},
-	} {
-		if !slices.Contains(formats, b.format) {
+func bundles(project, out string, rel release, formats []string) error {
+	all, err := profile.All(project)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		format, pattern := "rpm", "chatlab-*."+p.Name+".*.rpm"
+		if p.Family == profile.Debian {
+			format, pattern = "deb", "chatlab-*.deb" // the programs are static: one serves every release
+		}
+		if !slices.Contains(formats, format) {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(out, b.pattern))
+		files, err := filepath.Glob(filepath.Join(out, pattern))
 		if err != nil {
 			return errs.E(errs.Failed, "bundle: %w", err)
 		}
 		folder := "chatlab-" + rel.version
-		if err := bundle(filepath.Join(out, folder+"-"+b.system+".tar"), folder, files, rel); err != nil {
+		if err := bundle(filepath.Join(out, folder+"-"+p.Name+".tar"), folder, files, rel); err != nil {
 			return errs.E(errs.Failed, "bundle: %w", err)
 		}
 	}

@@ -35,7 +35,7 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	built, err := build(ctx, &builder{bin: *bin, out: *out, release: rel}, packages(), strings.Split(*formats, ","))
+	built, err := build(ctx, &builder{bin: *bin, out: *out, project: ".", release: rel}, packages(), strings.Split(*formats, ","))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func build(ctx context.Context, b *builder, list []pkg, formats []string) ([]str
 	if err != nil {
 		return nil, err
 	}
-	return built, bundles(b.out, b.release, formats)
+	return built, bundles(b.project, b.out, b.release, formats)
 }
 
 // clear removes the packages of an earlier build: a playbook takes what is in

@@ -56,6 +56,7 @@ func lastLine(text []byte) string {
 // builder makes archives of one release.
 type builder struct {
 	tool, bin, out, work string
+	project              string // whose profiles it packs for
 	release              release
 }
 

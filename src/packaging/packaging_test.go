@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,13 +79,20 @@ func need(t *testing.T, tools ...string) {
 func TestPackagesHoldWhatTheyMust(t *testing.T) {
 	need(t, "dpkg-deb", "rpm")
 	bin, dist := thin(t, bins(t)), t.TempDir()
-	b := &builder{bin: bin, out: dist, release: release{"1.2.3", time.Unix(1e9, 0)}}
+	b := &builder{bin: bin, out: dist, project: filepath.Join("..", ".."), release: release{"1.2.3", time.Unix(1e9, 0)}}
 	if _, err := build(context.Background(), b, packages(), []string{"deb", "rpm"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range packages() {
 		for _, f := range flavours {
 			t.Run(p.name+" "+f.kind+" "+f.release, func(t *testing.T) { holds(t, dist, p, f) })
+		}
+	}
+	for profile, want := range map[string]string{"debian12": ".deb", "debian13": ".deb", "el7": ".el7.x86_64.rpm", "el9": ".el9.x86_64.rpm"} {
+		files := strings.Fields(output(t, "tar", "-tf", filepath.Join(dist, "chatlab-1.2.3-"+profile+".tar")))
+		slices.Sort(files)
+		if n := len(packages()); len(files) != n+1 || !strings.HasSuffix(files[0], want) || !strings.HasSuffix(files[n-1], want) || files[n] != "chatlab-1.2.3/complete" {
+			t.Errorf("the archive for %s holds %v", profile, files)
 		}
 	}
 	if err := clear(dist); err != nil {

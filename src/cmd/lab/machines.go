@@ -21,7 +21,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			machines, err := nspawn.NewMachines(o.stateDir(), inv)
+			machines, err := nspawn.NewMachines(o.machines(o.stateDir(), inv))
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			target, err := nspawn.New(nspawn.Config{State: o.stateDir(), Inventory: inv, Project: projectDir()})
+			target, err := nspawn.New(o.machines(o.stateDir(), inv))
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,11 @@ func machinesCommand(o *options) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use: "image", Short: "Build the machines' image unless it is there, and print its folder", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := nspawn.Image(cmd.Context(), newProgress(o.env.Stderr))
+			made, err := nspawn.System(projectDir(), o.profile)
+			if err != nil {
+				return err
+			}
+			dir, err := nspawn.Image(cmd.Context(), made, newProgress(o.env.Stderr))
 			if err == nil {
 				_, err = fmt.Fprintln(o.env.Stdout, dir)
 			}
@@ -67,7 +71,7 @@ func machinesCommand(o *options) *cobra.Command {
 		Use: "down", Short: "Stop the machines; no process, bridge, rule or mount is left", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.target = nspawn.Name
-			machines, err := nspawn.NewMachines(o.stateDir(), nil)
+			machines, err := nspawn.NewMachines(o.machines(o.stateDir(), nil))
 			if err != nil {
 				return err
 			}

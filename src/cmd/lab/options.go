@@ -15,6 +15,7 @@ import (
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/nspawn"
+	"chatlab/src/lab/profile"
 	"chatlab/src/lab/vagrant"
 )
 
@@ -24,6 +25,7 @@ type options struct {
 	inventory string
 	topology  string
 	state     string
+	profile   string
 	json      bool
 	from      string // part of the playbook that `up` begins with
 	sshKey    string
@@ -37,6 +39,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
 	flags.StringVar(&o.topology, "topology", "", "`single` (each part once, the default) or ha (three times, so that a machine may die): chooses the inventory")
 	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
+	flags.StringVar(&o.profile, "profile", "", "target nspawn: `system` of the machines, as debian13: a file of ansible/profiles (default: that of the lab that is up, or else "+profile.Default+")")
 	flags.StringVar(&o.sshKey, "ssh-key", "", "target hosts: `file` of the private key (default: ~/.ssh/id_ed25519)")
 	flags.StringVar(&o.sshUser, "ssh-user", "root", "target hosts: user")
 	flags.BoolVar(&o.json, "json", false, "machine-readable output")

@@ -40,11 +40,15 @@ type doctor interface {
 // targetOf returns the target that --target names. The inventory may be nil
 // where it is only taken down. Code usage.
 func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, error) {
+	if o.profile != "" && o.target != nspawn.Name {
+		return nil, errs.E(errs.Usage, "--profile is for target nspawn: elsewhere machines say themselves what they are").
+			WithFix("leave it out, or --target %s; target %s takes CHATLAB_PROFILE", nspawn.Name, vagrant.Name)
+	}
 	switch o.target {
 	case local.Name:
 		return local.New(local.Config{State: state, Inventory: inv})
 	case nspawn.Name:
-		return nspawn.New(nspawn.Config{State: state, Inventory: inv, Project: projectDir(), From: o.from})
+		return nspawn.New(o.machines(state, inv))
 	case vagrant.Name:
 		return vagrant.New(vagrant.Config{State: state, Inventory: inv, Project: projectDir()})
 	case remote.Name:
@@ -55,6 +59,11 @@ func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, 
 		names = append(names, t.name)
 	}
 	return nil, errs.E(errs.Usage, "unknown target %q", o.target).WithFix("--target %s", strings.Join(names, "|"))
+}
+
+// machines describes the machines of target nspawn.
+func (o *options) machines(state string, inv *inventory.Inventory) nspawn.Config {
+	return nspawn.Config{State: state, Inventory: inv, Project: projectDir(), Profile: o.profile, From: o.from}
 }
 
 // hosts is a lab that somebody's own ansible-playbook has set up.

@@ -118,6 +118,9 @@ func (o *options) command(verb string) string {
 	if o.inventory != "" && verb == "up" { // the others find it in the state
 		words = append(words, "--inventory", o.inventory)
 	}
+	if o.profile != "" && verb == "up" {
+		words = append(words, "--profile", o.profile)
+	}
 	if o.state != "" {
 		words = append(words, "--state", o.state)
 	}

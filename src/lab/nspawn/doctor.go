@@ -50,7 +50,29 @@ func (t *Target) Doctor(ctx context.Context) []local.Finding {
 	if err := t.machines.fits(); err != nil {
 		f.Result, f.Why, f.Fix = local.Fail, err.Error(), errs.FixOf(err)
 	}
-	return append(out, f)
+	return append(out, f, t.machines.release())
+}
+
+// scripts are debootstrap's, one for each release that it can make.
+const scripts = "/usr/share/debootstrap/scripts"
+
+// release looks whether machines of the profile can be made here.
+func (s *Machines) release() local.Finding {
+	f := local.Finding{Name: "profile", What: "the machines' system", Result: local.OK}
+	made, err := s.system()
+	if err != nil {
+		f.Result, f.Why, f.Fix = local.Fail, err.Error(), errs.FixOf(err)
+		return f
+	}
+	f.What = "profile " + made.Name
+	if _, err := os.Stat(scripts); err != nil {
+		return f // without debootstrap, which is another finding
+	}
+	script := filepath.Join(scripts, made.System.Suite)
+	if _, err := os.Stat(script); err != nil {
+		f.Result, f.Why, f.Fix = local.Fail, "debootstrap is older than "+made.System.Title, "install one that has "+script+", or take another --profile"
+	}
+	return f
 }
 
 func root() local.Finding {

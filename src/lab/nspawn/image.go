@@ -13,10 +13,8 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/profile"
 )
-
-// suite is the Debian release of the machines.
-const suite = "bookworm"
 
 // packages are in the image: a system that boots, that SSH and Ansible reach,
 // and that has the tools which checks use. All else is for the playbook.
@@ -44,6 +42,7 @@ mkdir -p /var/log/journal
 // image is the base of all machines, built once.
 type image struct {
 	dir     string // of the cache
+	suite   string // the Debian release
 	sources string // apt's sources.list
 	apt     string // apt's settings of this host: proxies
 	certs   map[string][]byte
@@ -57,9 +56,9 @@ func cacheDir() string {
 	return "/var/cache/chatlab"
 }
 
-// newImage describes the image for this host.
-func newImage(ctx context.Context) (*image, error) {
-	im := &image{dir: cacheDir(), sources: aptSources(ctx), apt: aptSettings(ctx), certs: map[string][]byte{}}
+// newImage describes the image of a Debian release for this host.
+func newImage(ctx context.Context, suite string) (*image, error) {
+	im := &image{dir: cacheDir(), suite: suite, sources: aptSources(ctx, suite), apt: aptSettings(ctx), certs: map[string][]byte{}}
 	found, err := filepath.Glob("/usr/local/share/ca-certificates/*.crt")
 	if err != nil {
 		return nil, err
@@ -74,10 +73,10 @@ func newImage(ctx context.Context) (*image, error) {
 	return im, nil
 }
 
-// Image builds the machines' base image unless it is there, and returns its
-// folder. Codes: usage, failed.
-func Image(ctx context.Context, p lab.Progress) (string, error) {
-	im, err := newImage(ctx)
+// Image builds the base image of a profile's machines unless it is there, and
+// returns its folder. Codes: usage, failed.
+func Image(ctx context.Context, made profile.Profile, p lab.Progress) (string, error) {
+	im, err := newImage(ctx, made.System.Suite)
 	if err != nil {
 		return "", err
 	}
@@ -86,11 +85,11 @@ func Image(ctx context.Context, p lab.Progress) (string, error) {
 
 // hash changes with all that makes the image. fmt prints maps sorted.
 func (im *image) hash() string {
-	sum := sha256.Sum256([]byte(fmt.Sprint(suite, packages, customize, im.sources, im.apt, im.certs)))
+	sum := sha256.Sum256([]byte(fmt.Sprint(im.suite, packages, customize, im.sources, im.apt, im.certs)))
 	return hex.EncodeToString(sum[:6])
 }
 
-func (im *image) path() string { return filepath.Join(im.dir, "debian-"+suite+"-"+im.hash()) }
+func (im *image) path() string { return filepath.Join(im.dir, "debian-"+im.suite+"-"+im.hash()) }
 
 // ensure builds the image unless it is there, and returns its folder. Labs
 // that need it at the same time wait for the one that builds.
@@ -101,7 +100,7 @@ func (im *image) ensure(ctx context.Context, p lab.Progress) (string, error) {
 	if err := os.MkdirAll(im.dir, 0o755); err != nil {
 		return "", errs.E(errs.Usage, "image cache: %w", err)
 	}
-	done := p.Step("base image: Debian " + suite + " (once, some minutes)")
+	done := p.Step("base image: Debian " + im.suite + " (once, some minutes)")
 	err := im.locked(ctx)
 	done(err)
 	return im.path(), err
@@ -143,7 +142,11 @@ func (im *image) build(ctx context.Context, dir string) error {
 	mirror := strings.Fields(im.sources)[1]
 	alone := []string{"unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"}
 	_, err := output(ctx, append(alone, "debootstrap", "--variant=minbase",
-		"--include="+strings.Join(packages, ","), suite, dir, mirror)...)
+		"--include="+strings.Join(packages, ","), im.suite, dir, mirror)...)
+	if err != nil && strings.Contains(err.Error(), "release file") {
+		return errs.E(errs.Failed, "base image: %s has no Debian %s: %w", mirror, im.suite, err).
+			WithFix("name a mirror that has it in this machine's apt sources, `deb MIRROR %s main`, or take another --profile", im.suite)
+	}
 	if err != nil {
 		return errs.E(errs.Failed, "base image: %w", err).WithFix("its log: %s", filepath.Join(dir, "debootstrap", "debootstrap.log"))
 	}

@@ -12,7 +12,6 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/lab/remote"
 )
@@ -20,17 +19,18 @@ import (
 // Machines are the machines and networks of one lab.
 type Machines struct {
 	network
+	cfg   Config
 	state string // absolute
 }
 
-// NewMachines describes the machines of a state folder; it touches nothing. The
-// inventory may be nil for Down. Fails with code usage.
-func NewMachines(state string, inv *inventory.Inventory) (*Machines, error) {
-	state, err := filepath.Abs(state)
+// NewMachines describes the machines of a lab; it touches nothing. Fails with
+// code usage.
+func NewMachines(cfg Config) (*Machines, error) {
+	state, err := filepath.Abs(cfg.State)
 	if err != nil {
 		return nil, errs.E(errs.Usage, "state folder: %w", err)
 	}
-	return &Machines{network: network{namesOf(state), inv}, state: state}, nil
+	return &Machines{network: network{namesOf(state), cfg.Inventory}, cfg: cfg, state: state}, nil
 }
 
 func (s *Machines) run() string { return filepath.Join(s.state, "nspawn") }
@@ -68,8 +68,15 @@ func (s *Machines) Up(ctx context.Context, p lab.Progress) error {
 		return err
 	}
 	defer lock.Unlock()
-	base, err := Image(ctx, p)
+	made, err := s.system()
 	if err != nil {
+		return err
+	}
+	base, err := Image(ctx, made, p)
+	if err != nil {
+		return err
+	}
+	if err := s.recordSystem(made); err != nil {
 		return err
 	}
 	done := p.Step("networks")

@@ -106,13 +106,20 @@ func TestRulesKeepTheLabsNetworksApart(t *testing.T) {
 }
 
 func TestAptFollowsThisHost(t *testing.T) {
-	sources := sourcesFrom("http://m/security/ bookworm-security main\nhttp://m/debian/ bookworm main\nhttp://m/debian/ bookworm contrib\n" +
-		"http://m/debian/ bookworm main\nhttps://other/ nodistro main\n")
+	sources := sourcesFrom("http://m/security/ bookworm-security main\nhttp://m/debian/ bookworm main\nhttp://m/debian/ bookworm contrib\n"+
+		"http://m/debian/ bookworm main\nhttps://other/ nodistro main\n", "bookworm")
 	if want := "deb http://m/debian bookworm main\ndeb http://m/security bookworm-security main\n"; sources != want {
 		t.Errorf("%q", sources)
 	}
-	if sourcesFrom("http://m/debian/ trixie main\n") != defaultSources {
-		t.Error("another release's mirrors were taken")
+	for text, want := range map[string]string{
+		"http://m/debian/ bookworm-updates main\nhttp://m/security/ bookworm-security main\nhttp://m/debian/ bookworm main\nhttp://m/debian/ bookworm-backports main\n": "deb http://m/debian trixie main\n" +
+			"deb http://m/debian trixie-updates main\ndeb http://m/security trixie-security main\n",
+		"http://m/old/ bookworm main\nhttp://m/new/ trixie main\n": "deb http://m/new trixie main\n",
+		"http://m/security/ bookworm-security main\n":              defaultSources("trixie"),
+	} {
+		if sources := sourcesFrom(text, "trixie"); sources != want {
+			t.Errorf("%q: %q", text, sources)
+		}
 	}
 	settings := settingsFrom("Acquire::http::Proxy \"http://p:3128\";\nAcquire::cdrom::mount \"/media\";\nAcquire::Check-Date \"false\";\n")
 	if !strings.Contains(settings, "Proxy \"http://p:3128\";\n") || !strings.Contains(settings, "Check-Date") || strings.Contains(settings, "cdrom") {
@@ -121,7 +128,7 @@ func TestAptFollowsThisHost(t *testing.T) {
 }
 
 func TestAnImageIsBuiltAnewWhenItsRecipeChanges(t *testing.T) {
-	a := &image{dir: t.TempDir(), sources: defaultSources, certs: map[string][]byte{"x.crt": []byte("x")}}
+	a := &image{dir: t.TempDir(), suite: "bookworm", sources: defaultSources("bookworm"), certs: map[string][]byte{"x.crt": []byte("x")}}
 	b := *a
 	b.apt = "Acquire::http::Proxy \"http://p\";"
 	same := *a
@@ -238,7 +245,7 @@ func TestDownWithoutAnythingIsNoError(t *testing.T) {
 		t.Skip("bridges, namespaces and rules need root")
 	}
 	dir := filepath.Join(t.TempDir(), "lab")
-	machines, err := NewMachines(dir, nil)
+	machines, err := NewMachines(Config{State: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

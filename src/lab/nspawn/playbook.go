@@ -85,11 +85,15 @@ func (t *Target) playLog() string { return filepath.Join(t.machines.run(), "ansi
 
 func (t *Target) playArgs(playbook, from string) ([]string, error) {
 	access := t.machines.Access()
+	made, err := t.machines.system()
+	if err != nil {
+		return nil, err
+	}
 	args := []string{
 		"ansible-playbook", "-i", t.cfg.Inventory.Path, filepath.Join(t.cfg.Project, "ansible", playbook),
 		"-u", access.User, "--private-key", access.Key, "--ssh-common-args", "-o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + access.KnownHosts,
 		"-e", "lab_state=" + t.machines.state, "-e", "mongodb_embedded=true",
-		"-e", "chatlab_packages_dir=" + filepath.Join(t.cfg.Project, "dist"),
+		"-e", "chatlab_packages_dir=" + filepath.Join(t.cfg.Project, "dist"), "-e", "chatlab_profile=" + made.Name,
 	}
 	if t.cfg.Inventory.Var("grafana_package_file") == "" || t.cfg.Inventory.Var("grafana_plugin_zip") == "" {
 		args = append(args, "-e", "grafana_absent=true") // no package server of the distribution has it

@@ -48,9 +48,12 @@ func TestAPlaybooksProgressIsRead(t *testing.T) {
 
 func TestThePlaybookCanBeginInTheMiddle(t *testing.T) {
 	inv := parse(t, text)
-	target := &Target{machines: &Machines{network: network{namesOf("/s"), inv}, state: "/s"}, cfg: Config{Inventory: inv, Project: "/p"}}
+	target, err := New(Config{State: "/s", Inventory: inv, Project: "../../..", Profile: "debian13"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	args, err := target.playArgs("site.yml", "authd")
-	if err != nil || args[len(args)-1] != "authd,zabbix,grafana" || !slices.Contains(args, "grafana_absent=true") {
+	if err != nil || args[len(args)-1] != "authd,zabbix,grafana" || !slices.Contains(args, "grafana_absent=true") || !slices.Contains(args, "chatlab_profile=debian13") {
 		t.Errorf("%q %v", args, err)
 	}
 	if _, err := target.playArgs("site.yml", "nothing"); !errs.Is(err, errs.Usage) {

@@ -11,7 +11,7 @@ import (
 // newDisks makes machines with files of their own that do not run.
 func newDisks(t *testing.T) *Machines {
 	t.Helper()
-	s, err := NewMachines(t.TempDir(), parse(t, text))
+	s, err := NewMachines(Config{State: t.TempDir(), Inventory: parse(t, text)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ type Config struct {
 	State     string               // folder for machines, keys and secrets
 	Inventory *inventory.Inventory // may be nil for Down
 	Project   string               // folder with ansible/ and the Makefile
+	Profile   string               // system of the machines, "": that which they have, or the default
 	From      string               // part of the playbook to begin with, "": the whole
 }
 
@@ -39,7 +40,7 @@ var (
 // New describes the lab of a state folder; it touches nothing. Fails with code
 // usage.
 func New(cfg Config) (*Target, error) {
-	machines, err := NewMachines(cfg.State, cfg.Inventory)
+	machines, err := NewMachines(cfg)
 	if err != nil {
 		return nil, err
 	}
