@@ -302,6 +302,10 @@ def _services(name, values, groups):
     return templates, macros
 
 
+# A container shows the load and the CPU use of its host, which the lab does not answer for.
+CONTAINER = {"{$NODE.LOAD.MAX}": "1000000", "{$NODE.CPU.MAX}": "101"}
+
+
 def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
     """The hosts of a Zabbix server: each machine by its agent, what it serves by healthd, and what several serve together."""
     hosts = []
@@ -315,7 +319,7 @@ def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
     for name in sorted(groups["all"]):
         values = hostvars[name]
         hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True,
-                      "macros": _of("{$NODE.", macros)})
+                      "macros": dict(CONTAINER if values.get("preflight_container") else {}, **_of("{$NODE.", macros))})
         templates, more = _services(name, values, groups)
         if templates and name in health:
             by_healthd(name + " services", name, templates, more)

@@ -157,6 +157,14 @@ class ZabbixHosts(unittest.TestCase):
         self.assertEqual(got[1]["macros"]["{$CHATLAB.NODATA}"], "40s")
         self.assertNotIn("{$NODE.DELAY}", got[1]["macros"])
 
+    def test_a_container_raises_no_alarm_of_its_hosts_load(self):
+        """An inventory may set the threshold all the same."""
+        auth = dict(self.hostvars["auth"], preflight_container=True)
+        got = chatlab.zabbix_hosts(dict(self.hostvars, auth=auth), self.groups)
+        self.assertEqual([h["macros"].get("{$NODE.LOAD.MAX}") for h in got], ["1000000", None, None])
+        got = chatlab.zabbix_hosts(dict(self.hostvars, auth=auth), self.groups, macros={"{$NODE.LOAD.MAX}": "5"})
+        self.assertEqual([h["macros"].get("{$NODE.LOAD.MAX}") for h in got], ["5", None, "5"])
+
 
 if __name__ == "__main__":
     unittest.main()
