@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +43,7 @@ mkdir -p /var/log/journal
 // image is the base of all machines, built once.
 type image struct {
 	dir     string // of the cache
-	suite   string // the Debian release
+	system  profile.System
 	sources string // apt's sources.list
 	apt     string // apt's settings of this host: proxies
 	certs   map[string][]byte
@@ -56,9 +57,9 @@ func cacheDir() string {
 	return "/var/cache/chatlab"
 }
 
-// newImage describes the image of a Debian release for this host.
-func newImage(ctx context.Context, suite string) (*image, error) {
-	im := &image{dir: cacheDir(), suite: suite, sources: aptSources(ctx, suite), apt: aptSettings(ctx), certs: map[string][]byte{}}
+// newImage describes the image of a system for this host.
+func newImage(ctx context.Context, system profile.System) (*image, error) {
+	im := &image{dir: cacheDir(), system: system, sources: aptSources(ctx, system.Suite), apt: aptSettings(ctx), certs: map[string][]byte{}}
 	found, err := filepath.Glob("/usr/local/share/ca-certificates/*.crt")
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func newImage(ctx context.Context, suite string) (*image, error) {
 // Image builds the base image of a profile's machines unless it is there, and
 // returns its folder. Codes: usage, failed.
 func Image(ctx context.Context, made profile.Profile, p lab.Progress) (string, error) {
-	im, err := newImage(ctx, made.System.Suite)
+	im, err := newImage(ctx, made.System)
 	if err != nil {
 		return "", err
 	}
@@ -85,11 +86,11 @@ func Image(ctx context.Context, made profile.Profile, p lab.Progress) (string, e
 
 // hash changes with all that makes the image. fmt prints maps sorted.
 func (im *image) hash() string {
-	sum := sha256.Sum256([]byte(fmt.Sprint(im.suite, packages, customize, im.sources, im.apt, im.certs)))
+	sum := sha256.Sum256([]byte(fmt.Sprint(im.system, packages, customize, im.sources, im.apt, im.certs)))
 	return hex.EncodeToString(sum[:6])
 }
 
-func (im *image) path() string { return filepath.Join(im.dir, "debian-"+im.suite+"-"+im.hash()) }
+func (im *image) path() string { return filepath.Join(im.dir, "debian-"+im.system.Suite+"-"+im.hash()) }
 
 // ensure builds the image unless it is there, and returns its folder. Labs
 // that need it at the same time wait for the one that builds.
@@ -100,7 +101,7 @@ func (im *image) ensure(ctx context.Context, p lab.Progress) (string, error) {
 	if err := os.MkdirAll(im.dir, 0o755); err != nil {
 		return "", errs.E(errs.Usage, "image cache: %w", err)
 	}
-	done := p.Step("base image: Debian " + im.suite + " (once, some minutes)")
+	done := p.Step("base image: Debian " + im.system.Suite + " (once, some minutes)")
 	err := im.locked(ctx)
 	done(err)
 	return im.path(), err
@@ -142,10 +143,10 @@ func (im *image) build(ctx context.Context, dir string) error {
 	mirror := strings.Fields(im.sources)[1]
 	alone := []string{"unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"}
 	_, err := output(ctx, append(alone, "debootstrap", "--variant=minbase",
-		"--include="+strings.Join(packages, ","), im.suite, dir, mirror)...)
+		"--include="+strings.Join(slices.Concat(packages, im.system.Packages), ","), im.system.Suite, dir, mirror)...)
 	if err != nil && strings.Contains(err.Error(), "release file") {
-		return errs.E(errs.Failed, "base image: %s has no Debian %s: %w", mirror, im.suite, err).
-			WithFix("name a mirror that has it in this machine's apt sources, `deb MIRROR %s main`, or take another --profile", im.suite)
+		return errs.E(errs.Failed, "base image: %s has no Debian %s: %w", mirror, im.system.Suite, err).
+			WithFix("name a mirror that has it in this machine's apt sources, `deb MIRROR %s main`, or take another --profile", im.system.Suite)
 	}
 	if err != nil {
 		return errs.E(errs.Failed, "base image: %w", err).WithFix("its log: %s", filepath.Join(dir, "debootstrap", "debootstrap.log"))
@@ -163,7 +164,7 @@ func (im *image) build(ctx context.Context, dir string) error {
 	if err := writeTree(dir, files); err != nil {
 		return err
 	}
-	if _, err := feed(ctx, customize, append(alone, "chroot", dir, "sh")...); err != nil {
+	if _, err := feed(ctx, customize+im.system.Script, append(alone, "chroot", dir, "sh")...); err != nil {
 		return errs.E(errs.Failed, "base image: %w", err)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
+	"chatlab/src/lab/profile"
 )
 
 // text is an inventory of two machines; tests replace parts of it.
@@ -128,7 +129,7 @@ func TestAptFollowsThisHost(t *testing.T) {
 }
 
 func TestAnImageIsBuiltAnewWhenItsRecipeChanges(t *testing.T) {
-	a := &image{dir: t.TempDir(), suite: "bookworm", sources: defaultSources("bookworm"), certs: map[string][]byte{"x.crt": []byte("x")}}
+	a := &image{dir: t.TempDir(), system: profile.System{Suite: "bookworm"}, sources: defaultSources("bookworm"), certs: map[string][]byte{"x.crt": []byte("x")}}
 	b := *a
 	b.apt = "Acquire::http::Proxy \"http://p\";"
 	same := *a

@@ -16,7 +16,7 @@ func System(project, name string) (profile.Profile, error) {
 		name = profile.Default
 	}
 	found, err := profile.Find(project, name)
-	if err == nil && found.Family != profile.Debian {
+	if err == nil && found.System.Suite == "" {
 		err = errs.E(errs.Usage, "profile %s is for %s, and target nspawn makes machines of Debian", name, found.System.Title).
 			WithFix("a profile of Debian, as --profile %s; %s is for the targets vagrant and hosts", profile.Default, name)
 	}

@@ -12,11 +12,12 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local"
+	"chatlab/src/lab/profile"
 )
 
-func machinesOf(t *testing.T, state, profile string) *Machines {
+func machinesOf(t *testing.T, state, name string) *Machines {
 	t.Helper()
-	s, err := NewMachines(Config{State: state, Inventory: parse(t, text), Project: "../../..", Profile: profile})
+	s, err := NewMachines(Config{State: state, Inventory: parse(t, text), Project: "../../..", Profile: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +26,8 @@ func machinesOf(t *testing.T, state, profile string) *Machines {
 
 func TestMachinesKeepTheProfileThatTheyWereMadeWith(t *testing.T) {
 	state := t.TempDir()
-	suites := func(profile string) (string, error) {
-		made, err := machinesOf(t, state, profile).system()
+	suites := func(name string) (string, error) {
+		made, err := machinesOf(t, state, name).system()
 		return made.System.Suite, err
 	}
 	if suite, err := suites(""); suite != "bookworm" || err != nil {
@@ -51,11 +52,11 @@ func TestMachinesKeepTheProfileThatTheyWereMadeWith(t *testing.T) {
 
 // Refused before anything is changed: the state folder is not made.
 func TestAProfileThatMachinesCannotHaveIsRefusedAtOnce(t *testing.T) {
-	for profile, want := range map[string]string{
+	for name, want := range map[string]string{
 		"el7":      "profile el7 is for CentOS 7, and target nspawn makes machines of Debian",
 		"debian99": `unknown profile "debian99"`,
 	} {
-		s := machinesOf(t, filepath.Join(t.TempDir(), "lab"), profile)
+		s := machinesOf(t, filepath.Join(t.TempDir(), "lab"), name)
 		if f := s.release(); f.Result != local.Fail || !strings.Contains(f.Why, want) || f.Fix == "" {
 			t.Errorf("doctor: %+v", f)
 		}
@@ -79,7 +80,7 @@ func TestAMirrorWithoutTheReleaseIsNamed(t *testing.T) {
 	}
 	mirror := httptest.NewServer(http.NotFoundHandler())
 	defer mirror.Close()
-	im := &image{dir: t.TempDir(), suite: "bookworm", sources: "deb " + mirror.URL + "/debian bookworm main\n"}
+	im := &image{dir: t.TempDir(), system: profile.System{Suite: "bookworm"}, sources: "deb " + mirror.URL + "/debian bookworm main\n"}
 	_, err := im.ensure(t.Context(), lab.Silent{})
 	if !errs.Is(err, errs.Failed) || !strings.Contains(err.Error(), mirror.URL+"/debian has no Debian bookworm") || !strings.Contains(errs.FixOf(err), "--profile") {
 		t.Errorf("%v, fix %q", err, errs.FixOf(err))

@@ -25,12 +25,15 @@ type Profile struct {
 	System System `yaml:"profile_system"`
 }
 
-// System is what a machine says of itself in /etc/os-release.
+// System is what a machine says of itself in /etc/os-release, and the image that
+// machines of this host are made of.
 type System struct {
-	Title   string   `yaml:"title"` // for people
-	IDs     []string `yaml:"ids"`
-	Version string   `yaml:"version"` // the major one
-	Suite   string   `yaml:"suite"`   // Debian's name of the release; "" for others
+	Title    string   `yaml:"title"` // for people
+	IDs      []string `yaml:"ids"`
+	Version  string   `yaml:"version"`  // the major one
+	Suite    string   `yaml:"suite"`    // the Debian release of the image; "" where no machine can be made of it
+	Packages []string `yaml:"packages"` // in the image besides those that every machine has
+	Script   string   `yaml:"script"`   // of the shell, run in the image when it is complete
 }
 
 // All returns the profiles of a project, by name. Fails with code usage.
@@ -76,7 +79,7 @@ func read(path string) (Profile, error) {
 	if err := yaml.Unmarshal(text, &p); err != nil {
 		return Profile{}, errs.E(errs.Usage, "profile %s: %w", path, err)
 	}
-	if p.Name+".yml" != filepath.Base(path) || p.Family == "" || p.System.Title == "" || (p.Family == Debian) != (p.System.Suite != "") {
+	if p.Name+".yml" != filepath.Base(path) || p.Family == "" || p.System.Title == "" || p.Family == Debian && p.System.Suite == "" {
 		return Profile{}, errs.E(errs.Usage, "profile %s is not complete", path).
 			WithFix("it needs profile_name, profile_family and profile_system: {title, ids, version, and for Debian suite}")
 	}
