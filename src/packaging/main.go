@@ -28,12 +28,16 @@ func run(ctx context.Context, env *app.Env) error {
 	bin := flags.String("bin", "bin", "`folder` of the programs")
 	out := flags.String("out", "dist", "`folder` that the packages go to; older ones there are removed")
 	formats := flags.String("formats", "deb,rpm", "which to make")
+	version := flags.String("version", "", "`version` of the packages, instead of the one that git gives")
 	if err := flags.Parse(env.Args); err != nil || flags.NArg() > 0 {
 		return errs.E(errs.Usage, "arguments cannot be used").WithFix("make packages")
 	}
 	rel, err := findRelease(ctx)
 	if err != nil {
 		return err
+	}
+	if *version != "" {
+		rel.version = *version
 	}
 	built, err := build(ctx, &builder{bin: *bin, out: *out, project: ".", release: rel}, packages(), strings.Split(*formats, ","))
 	if err != nil {
