@@ -6,12 +6,13 @@ SHELL := /bin/bash
 BINARIES    := authd chatd client healthd lab logd logger
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+INVENTORIES := lab ha
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e debian13 grow vm lint fmt templates dashboards pictures bench clean
+.PHONY: help build packages up check drill down test e2e debian13 rehearse grow vm lint fmt templates dashboards pictures bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +48,9 @@ e2e: build ## three machines from nothing to a proven lab and away again; needs 
 debian13: build ## three machines of Debian 13, a proven lab, and away again; needs root
 	.ci/debian13
 
+rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
+	.ci/rehearse $(INVENTORIES)
+
 grow: ## a fourth machine joins a lab of three and leaves it again, under load; needs root
 	.ci/grow
 
@@ -67,7 +71,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/grow .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 	shellcheck -x vagrant/inside.sh vagrant/boxes/common vagrant/boxes/debian12 vagrant/boxes/el7
 
 fmt: ## format the Go code
