@@ -12,7 +12,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e debian13 rehearse grow vm lint fmt templates dashboards pictures bench clean
+.PHONY: help build packages up check drill down test e2e debian13 rehearse full grow vm lint fmt templates dashboards pictures bench clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,11 @@ debian13: build ## three machines of Debian 13, a proven lab, and away again; ne
 
 rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
 	.ci/rehearse $(INVENTORIES)
+
+full: build ## what does not fit into CI: HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
+	.ci/rehearse ha
+	PROFILE=debian13 .ci/e2e
+	.ci/vm
 
 grow: ## a fourth machine joins a lab of three and leaves it again, under load; needs root
 	.ci/grow
