@@ -6,6 +6,8 @@ module Chatlab
     TABLES = %w[boxes networks providers].freeze
     # Keys of settings.yml whose values are the user's own names.
     OPEN = %w[machines variables].freeze
+    # Keys of a box that hold for no other one.
+    OF_ONE_BOX = %w[version sha256].freeze
     ENVIRONMENT = {"profile" => "CHATLAB_PROFILE", "inventory" => "CHATLAB_INVENTORY", "state" => "CHATLAB_STATE"}.freeze
 
     attr_reader :root, :tables
@@ -67,11 +69,13 @@ module Chatlab
       end
     end
 
-    # Lays one value over another: of two tables, each key.
+    # Lays one value over another: of two tables, each key. A table that names
+    # another box inherits no version and no checksum.
     def merge(old, new, where)
       return new unless old.is_a?(Hash)
       raise wrong("#{where} must be a table") unless new.is_a?(Hash)
 
+      old = old.reject { |key, _| OF_ONE_BOX.include?(key) } if new.key?("name") && new["name"] != old["name"]
       old.merge(new) { |key, a, b| merge(a, b, "#{where}.#{key}") }
     end
 

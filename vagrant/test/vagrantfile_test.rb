@@ -30,6 +30,18 @@ class VagrantfileTest < Minitest::Test
     golden("local-example-libvirt", text(:libvirt))
   end
 
+  def test_a_checksum_and_a_version_hold_for_the_box_of_that_name_alone
+    mirror = "file:///srv/boxes/copy.box"
+    [["el7", %w[box_url box_download_checksum]], ["debian12", %w[box_version]]].each do |profile, keys|
+      ENV["CHATLAB_PROFILE"] = profile
+      name = Chatlab::Lab.load(ROOT).box(:virtualbox).name
+      local("boxes: {#{profile}: {virtualbox: {name: #{name}, url: '#{mirror}'}}}\n")
+      assert_empty keys - Chatlab::Lab.load(ROOT).box(:virtualbox).settings.keys
+      local("boxes: {#{profile}: {virtualbox: {name: my/own, url: '#{mirror}'}}}\n")
+      assert_equal({"box" => "my/own", "box_url" => mirror}, Chatlab::Lab.load(ROOT).box(:virtualbox).settings)
+    end
+  end
+
   def test_without_ansible_the_playbook_runs_in_log
     File.delete(File.join(@dir, "ansible-playbook"))
     steps = Dump.lab(ROOT, :libvirt)
