@@ -182,12 +182,17 @@ def _unreachable(host, values, result, user):
     return "%s cannot be reached by SSH: %s: start it, or mend public_address" % (where, said[-160:] or "no answer")
 
 
-def _machine_faults(host, values, facts, core, needed_mb):
+def _minor(version):
+    """The major and the minor number of a version."""
+    return tuple(int(n) for n in version.split(".")[:2])
+
+
+def _machine_faults(host, values, facts, core, needed_mb, core_before):
     profile = profile_of(facts)
     faults = [fault for fault in [_profile_fault(host, facts, values.get("chatlab_profile"))] if fault]
-    if profile == "el7" and core >= (2, 17):
-        faults.append("host %s runs CentOS 7, whose Python 2.7 ansible-core %s cannot drive: use ansible-core 2.16 or older, as in Debian 12"
-                      % (host, ".".join(str(n) for n in core)))
+    if profile in core_before and _minor(core) >= _minor(core_before[profile]):
+        faults.append("host %s is of profile %s, which ansible-core %s cannot drive: use one before %s, as in Debian 12"
+                      % (host, profile, core, core_before[profile]))
     for place in ("var", "opt"):
         free = int(facts.get(place + "_free_kb", 0)) // 1024
         if free < needed_mb:
@@ -202,10 +207,9 @@ def _machine_faults(host, values, facts, core, needed_mb):
     return faults
 
 
-def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=False, mongodb=()):
+def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=False, mongodb=(), core_before=None):
     """Lines that say which machine cannot carry the lab, and why, from the preflight probes."""
     faults = []
-    version = tuple(int(n) for n in core.split(".")[:2])
     for host in hosts:
         values = hostvars[host]
         result = values.get("preflight_probe", {})
@@ -213,7 +217,7 @@ def machine_faults(hostvars, hosts, core, needed_mb=1024, user="", embedded=Fals
             faults.append(_unreachable(host, values, result, values.get("ansible_user") or user or "the SSH user"))
             continue
         facts = probe_facts(result.get("stdout", ""))
-        faults += _machine_faults(host, values, facts, version, needed_mb)
+        faults += _machine_faults(host, values, facts, core, needed_mb, core_before or {})
         if host in mongodb and not embedded and facts.get("avx") != "yes":
             faults.append("host %s has no AVX, which MongoDB 5.0 and later need: pass the host's CPU through, or set mongodb_embedded=true" % host)
     return faults

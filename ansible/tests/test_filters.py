@@ -21,7 +21,7 @@ def faults(core="2.14.18", embedded=False, profile=None, **changes):
     values = {"ansible_host": "192.0.2.1", "public_address": "192.0.2.1", "private_address": "198.51.100.1", "preflight_probe": result}
     if profile:
         values["chatlab_profile"] = profile
-    return chatlab.machine_faults({"one": values}, ["one"], core, 1024, "kim", embedded, ["one"])
+    return chatlab.machine_faults({"one": values}, ["one"], core, 1024, "kim", embedded, ["one"], {"el7": "2.17"})
 
 
 class MachineFaults(unittest.TestCase):
@@ -46,7 +46,7 @@ class MachineFaults(unittest.TestCase):
         """Machines that will not."""
         self.check("runs ubuntu 24.04: supported are Debian 12, Debian 13, CentOS 7, Rocky and Alma 9", os="ubuntu", release="24.04")
         self.check("runs debian 12, which is not for profile debian13: leave chatlab_profile out, the machine takes debian12", profile="debian13")
-        self.check("ansible-core 2.17 cannot drive: use ansible-core 2.16", os="centos", release="7", core="2.17.0")
+        self.check("profile el7, which ansible-core 2.17.0 cannot drive: use one before 2.17", os="centos", release="7", core="2.17.0")
         self.check("has 9 MB of disk left in /var: free at least 1024 MB", var_free_kb="10000")
         self.check("was not booted by systemd", systemd=None)
         self.check("install python3", python3=None)

@@ -15,11 +15,8 @@ import (
 	"chatlab/src/lab/local"
 )
 
-// What the playbook needs, and what CentOS 7's Python 2.7 still bears.
-var (
-	ansibleLeast = version{2, 14}
-	ansibleEnd   = version{2, 17}
-)
+// ansibleLeast is the oldest ansible-core that the playbook needs.
+var ansibleLeast = version{2, 14}
 
 // el7 is the profile of CentOS 7.9.
 const el7 = "el7"
@@ -29,9 +26,13 @@ func (h *host) ansible(ctx context.Context) []local.Finding {
 	if h.settings.Ansible == "log" && h.settings.Profile != el7 {
 		return nil // the machine installs its own
 	}
+	end, err := h.ansibleEnd()
+	if err != nil {
+		return []local.Finding{fail("ansible", "ansible-core", err.Error(), "mend "+h.ansibleLimits())}
+	}
 	what, install := "ansible-core", "`pipx install 'ansible-core>=2.14'`, or Debian 12's package ansible-core"
-	if h.settings.Profile == el7 {
-		install = "`pipx install 'ansible-core>=2.14,<2.17'` with a Python up to 3.12, or Debian 12's package ansible-core"
+	if end != nil {
+		install = "`pipx install 'ansible-core>=2.14,<" + end.String() + "'` with a Python up to 3.12, or Debian 12's package ansible-core"
 	}
 	if !installed("ansible-playbook") {
 		switch {
@@ -54,10 +55,31 @@ func (h *host) ansible(ctx context.Context) []local.Finding {
 	switch {
 	case v.before(ansibleLeast):
 		return []local.Finding{fail("ansible", what, "the playbook needs "+ansibleLeast.String()+" or newer", install)}
-	case h.settings.Profile == el7 && !v.before(ansibleEnd):
-		return []local.Finding{fail("ansible", what, "from 2.17 on it cannot drive CentOS 7, whose Python is 2.7", install+"; or another profile: CHATLAB_PROFILE=el9")}
+	case end != nil && !v.before(end):
+		return []local.Finding{fail("ansible", what, "from "+end.String()+" on it cannot drive CentOS 7, whose Python is 2.7", install+"; or another profile: CHATLAB_PROFILE=el9")}
 	}
 	return []local.Finding{ok("ansible", what)}
+}
+
+// ansibleLimits is where the playbook's own preflight has its limits.
+func (h *host) ansibleLimits() string {
+	return filepath.Join(h.Project, "ansible", "roles", "preflight", "defaults", "main.yml")
+}
+
+// ansibleEnd returns the first ansible-core that cannot drive the profile's
+// machines, nil where every later one can.
+func (h *host) ansibleEnd() (version, error) {
+	text, err := os.ReadFile(h.ansibleLimits())
+	if err != nil {
+		return nil, err
+	}
+	var role struct {
+		Before map[string]string `yaml:"preflight_core_before"`
+	}
+	if err := yaml.Unmarshal(text, &role); err != nil {
+		return nil, err
+	}
+	return parseVersion(role.Before[h.settings.Profile]), nil
 }
 
 // collection is an entry of ansible/requirements.yml.

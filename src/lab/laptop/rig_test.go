@@ -32,13 +32,14 @@ const hosts = `all:
 
 // project is what the lab asks for, as the files of vagrant/ have it.
 var project = map[string]string{
-	"vagrant/settings.yml":     "profile: debian12\nprovider: virtualbox\nmemory: 1024\nmachines: {log: {memory: 2048}}\nansible: null\nvariables: {}\n",
-	"vagrant/boxes.yml":        "debian12:\n  virtualbox: {name: some/box, version: 1.2.3, registry: true}\n  libvirt: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\nel7:\n  virtualbox: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\n  libvirt: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\n",
-	"vagrant/networks.yml":     "public: {address: public_address, virtualbox: {}, libvirt: {libvirt__network_name: '%{lab}-public', libvirt__forward_mode: none}}\nprivate: {address: private_address, virtualbox: {virtualbox__intnet: '%{lab}-private'}, libvirt: {libvirt__network_name: '%{lab}-private', libvirt__forward_mode: veryisolated}}\n",
-	"vagrant/providers.yml":    "virtualbox: {name: '%{lab}-%{machine}'}\nlibvirt: {default_prefix: '%{lab}-'}\n",
-	"vagrant/boxes/own.box":    "",
-	"ansible/requirements.yml": "collections: []\n",
-	"lab/hosts.yml":            hosts,
+	"vagrant/settings.yml":                      "profile: debian12\nprovider: virtualbox\nmemory: 1024\nmachines: {log: {memory: 2048}}\nansible: null\nvariables: {}\n",
+	"vagrant/boxes.yml":                         "debian12:\n  virtualbox: {name: some/box, version: 1.2.3, registry: true}\n  libvirt: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\nel7:\n  virtualbox: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\n  libvirt: {name: own/box, file: vagrant/boxes/own.box, build: vagrant/boxes/own}\n",
+	"vagrant/networks.yml":                      "public: {address: public_address, virtualbox: {}, libvirt: {libvirt__network_name: '%{lab}-public', libvirt__forward_mode: none}}\nprivate: {address: private_address, virtualbox: {virtualbox__intnet: '%{lab}-private'}, libvirt: {libvirt__network_name: '%{lab}-private', libvirt__forward_mode: veryisolated}}\n",
+	"vagrant/providers.yml":                     "virtualbox: {name: '%{lab}-%{machine}'}\nlibvirt: {default_prefix: '%{lab}-'}\n",
+	"vagrant/boxes/own.box":                     "",
+	"ansible/requirements.yml":                  "collections: []\n",
+	"lab/hosts.yml":                             hosts,
+	"ansible/roles/preflight/defaults/main.yml": "preflight_core_before: {el7: '2.17'}\n",
 }
 
 // root is what the host tells of itself in files.
