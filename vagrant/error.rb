@@ -6,6 +6,22 @@ module Chatlab
       super()
     end
 
+    # Any error as one of the lab's own; doing names the part that failed.
+    def self.of(error, doing)
+      return error if error.is_a?(Error)
+
+      Log4r::Logger.new("vagrant::chatlab").error([line(error), *error.backtrace].join("\n"))
+      new("#{doing}: #{line(error)}", "VAGRANT_LOG=error in the environment shows where")
+    end
+
+    # Another's error in one line. Vagrant gives advice before the cause.
+    def self.line(error)
+      line = error.message.split.join(" ")
+      return line[/.*Error: (.+)/, 1] || line if error.is_a?(Vagrant::Errors::VagrantError)
+
+      "#{line} (#{error.class})"
+    end
+
     def error_message
       @text
     end

@@ -12,13 +12,15 @@ module Chatlab
     def remove
       return unless @machine.provider_name == :libvirt
 
-      LOCK.synchronize { remove_boxes if @lab.machines.none? { |m| exists?(m) } }
+      Guard.watch(@machine, "the copy of the box in libvirt was not removed") do
+        LOCK.synchronize { remove_boxes if @lab.machines.none? { |m| exists?(m) } }
+      end
     end
 
     private
 
     def remove_boxes
-      pool = @machine.provider.driver.connection.client.lookup_storage_pool_by_name(@machine.provider_config.storage_pool_name)
+      pool = storage_pool or return
       pool.refresh
       volumes = pool.list_volumes.map { |name| pool.lookup_volume_by_name(name) }
       bases = volumes.map { |v| v.xml_desc[%r{<backingStore>.*?<path>([^<]*)}m, 1] } # another lab's machines may stand on one
@@ -27,6 +29,13 @@ module Chatlab
         @machine.ui.info("Removing the volume #{v.name}")
         v.delete
       end
+    end
+
+    # Vagrant defines the pool when the first machine comes up: before that, nil.
+    def storage_pool
+      client = @machine.provider.driver.connection.client
+      name = @machine.provider_config.storage_pool_name
+      client.lookup_storage_pool_by_name(name) if client.list_storage_pools.include?(name)
     end
 
     def exists?(machine)

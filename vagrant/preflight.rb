@@ -8,11 +8,11 @@ module Chatlab
   class Preflight
     LOCK = Mutex.new
     @verdict = nil
-    @expected = []
+    @coming = {}
 
     class << self
       attr_accessor :verdict
-      attr_reader :expected # machines that this call brings up
+      attr_reader :coming # the threads of the machines that this call brings up
     end
 
     def initialize(lab, machine)
@@ -21,11 +21,9 @@ module Chatlab
     end
 
     def run
-      LOCK.synchronize do
-        self.class.expected << @machine.name.to_s
-        self.class.verdict ||= judge
-      end
-      raise self.class.verdict if self.class.verdict.is_a?(Exception)
+      self.class.coming[@machine.name.to_s] = Thread.current
+      verdict = LOCK.synchronize { self.class.verdict ||= judge }
+      Guard.stop(@machine, verdict) if verdict.is_a?(Error)
     end
 
     private
@@ -34,12 +32,13 @@ module Chatlab
       box = @lab.box(@machine.provider_name)
       memory
       built(box)
+      Ansible.new(@lab).check
       doctor
       packages
       fetch(box) unless current?(box)
       :fine
-    rescue Error => e
-      e
+    rescue StandardError => e
+      Error.of(e, "the host was not looked over")
     end
 
     def say(text)
@@ -112,13 +111,7 @@ module Chatlab
         box_checksum: set["box_download_checksum"], box_checksum_type: set["box_download_checksum_type"]
       )
     rescue Vagrant::Errors::VagrantError => e
-      raise Error.new("the box #{box.name} cannot be fetched: #{reason(e)}", box.way_round)
-    end
-
-    # Vagrant's own error in one line; what it says before the cause is advice.
-    def reason(error)
-      line = error.message.split.join(" ")
-      line[/.*Error: (.+)/, 1] || line
+      raise Error.new("the box #{box.name} cannot be fetched: #{Error.line(e)}", box.way_round)
     end
 
     def tool?(name)

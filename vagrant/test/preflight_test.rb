@@ -10,10 +10,7 @@ class PreflightTest < Minitest::Test
   def setup
     super
     ENV["CHATLAB_PROFILE"] = "debian12"
-    @project = File.join(@dir, "project")
-    FileUtils.mkdir_p([File.join(@project, "dist"), File.join(@project, "bin"), File.join(@project, "vagrant", "boxes"), File.join(@project, "ansible")])
-    FileUtils.cp(Dir.glob(File.join(ROOT, "vagrant", "*.yml")), File.join(@project, "vagrant"))
-    FileUtils.cp_r(File.join(ROOT, "ansible", "inventories"), File.join(@project, "ansible"))
+    @project = copy_of_project
     FileUtils.touch(%w[debian12 el9 el7].map { |profile| File.join(@project, "dist", "chatlab-1-#{profile}.tar") })
     lab_says(0)
     box_file("debian12-libvirt.box", "first")
@@ -69,6 +66,37 @@ class PreflightTest < Minitest::Test
     ENV["CHATLAB_PROFILE"] = "el7"
     stopped("box-el7")
     assert_equal "", asked
+  end
+
+  # What `ansible-playbook --version` says, on a host that is to drive CentOS 7.
+  def ansible_says(text)
+    ENV["CHATLAB_PROFILE"] = "el7"
+    box_file("el7-libvirt.box", "el7")
+    File.write(File.join(@dir, "ansible-playbook"), "#!/bin/sh\necho '#{text}'\n", perm: 0o755)
+  end
+
+  def test_an_ansible_that_cannot_drive_the_machines
+    ansible_says("ansible-playbook [core 2.17.0]")
+    stopped("ansible-el7")
+    ansible_says("ansible-playbook: no module named ansible")
+    stopped("ansible-unknown")
+    File.delete(File.join(@dir, "ansible-playbook"))
+    stopped("ansible-missing-el7")
+    ENV["CHATLAB_PROFILE"] = "debian12"
+    local("ansible: host\n")
+    stopped("ansible-missing")
+    assert_equal "", asked
+  end
+
+  def test_an_ansible_that_drives_them
+    with_programs
+    ["ansible-playbook [core 2.16.14]", "ansible-playbook 2.14.18"].each do |text|
+      ansible_says(text)
+      preflight
+    end
+    ansible_says("ansible-playbook [core 2.20.1]")
+    ENV["CHATLAB_PROFILE"] = "debian12"
+    preflight
   end
 
   def test_a_profile_without_a_box_for_the_provider

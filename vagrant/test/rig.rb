@@ -30,6 +30,17 @@ module Rig
     FileUtils.rm_rf(@dir)
   end
 
+  # The parts of the project that Vagrant reads, with nothing built.
+  def copy_of_project
+    project = File.join(@dir, "project")
+    FileUtils.mkdir_p(%w[dist bin vagrant/boxes ansible/roles].map { |folder| File.join(project, folder) })
+    FileUtils.cp(File.join(ROOT, "Vagrantfile"), project)
+    FileUtils.cp(Dir.glob(File.join(ROOT, "vagrant", "*.{rb,yml}")).reject { |path| path.end_with?("/local.yml") }, File.join(project, "vagrant"))
+    FileUtils.cp_r(File.join(ROOT, "ansible", "inventories"), File.join(project, "ansible"))
+    FileUtils.cp_r(File.join(ROOT, "ansible", "roles", "preflight"), File.join(project, "ansible", "roles"))
+    project
+  end
+
   def program(name)
     File.write(File.join(@dir, name), "#!/bin/sh\n", perm: 0o755)
   end
