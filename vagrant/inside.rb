@@ -1,17 +1,25 @@
+require "rubygems/package"
+require "tempfile"
+require_relative "ansible"
+require_relative "step"
+
 module Chatlab
   # Runs the playbook from inside the machine log, where the host cannot: it is
   # Windows, or has no Ansible. The deployment's secrets stay on that machine, for
   # root, and a copy is brought to the host.
-  class Inside < Vagrant.plugin("2", :provisioner)
+  class Inside < Step
+    FAILED = "the playbook was not run in log".freeze
     PLACE = "/root/chatlab".freeze
+    SENT = "/tmp/chatlab".freeze # a folder of the login user
+    # Folders of the project that the playbook reads, all but its own tests.
+    FOLDERS = %w[ansible zabbix/templates grafana/dashboards grafana/provisioning].freeze
+    WITHOUT = %w[ansible/tests/ ansible/.cache/].freeze
 
-    def provision
-      @lab = config.lab
-      raise Error.new("profile el7 has no Ansible that the playbook could run on", "install ansible-core 2.14 to 2.16 on the host, or choose profile debian12 or el9") if @lab.profile == "el7"
-
+    def run
+      Ansible.new(@lab).check
       @log = machine_named("log") or raise Error.new("the inventory has no machine log", "run Ansible on the host")
       bring
-      sudo("sh #{PLACE}/ansible/inside.sh #{PLACE}")
+      sudo("sh #{PLACE}/inside.sh #{PLACE}", "the playbook failed in log")
       fetch
     end
 
@@ -21,38 +29,46 @@ module Chatlab
       @machine.env.machine(name.to_sym, @machine.provider_name) if @lab.machines.any? { |m| m.name == name }
     end
 
-    def sudo(command)
-      @log.communicate.sudo(command) { |_, text| @machine.env.ui.detail(text, new_line: false, prefix: false) }
+    def sudo(command, failed)
+      status = @log.communicate.sudo(command, error_check: false) { |_, text| @machine.env.ui.detail(text, new_line: false, prefix: false) }
+      raise Error.new("#{failed}: see above", "`vagrant provision` tries again") unless status.zero?
     end
 
-    # By way of a folder of the login user: only root may write to the place.
+    # One file: of a folder, Vagrant sends each file by itself, below a name that
+    # depends on its version. Only root may write to the place. The state stays there.
     def bring
-      sudo("rm -rf /tmp/chatlab && mkdir -p -m 0700 #{PLACE}/dist #{PLACE}/keys && find #{PLACE}/dist #{PLACE}/ansible -mindepth 1 -delete 2>/dev/null || true")
-      @log.communicate.execute("mkdir -m 0700 /tmp/chatlab /tmp/chatlab/keys")
-      %w[ansible vagrant/inside.sh].each { |path| upload(File.join(@lab.root, path), File.basename(path)) }
-      Dir.glob(File.join(@lab.root, "dist", "chatlab-*-#{@lab.profile}.tar")).each { |path| upload(path, File.basename(path)) }
-      upload(inventory_file, "hosts.yml")
-      @lab.machines.each { |m| upload(machine_named(m.name).ssh_info[:private_key_path].first, "keys/#{m.name}") }
-      upload_text(inventory_of_access, "access.yml")
-      sudo("cd /tmp/chatlab && mv *.tar #{PLACE}/dist/ && mkdir -p #{PLACE}/inventory && mv hosts.yml access.yml #{PLACE}/inventory/ && " \
-           "mv keys/* #{PLACE}/keys/ && rm -rf #{PLACE}/ansible && mv inside.sh ansible/ && mv ansible #{PLACE}/ && " \
-           "chown -R 0:0 #{PLACE} && chmod -R go= #{PLACE} && rm -rf /tmp/chatlab")
+      sudo("rm -rf #{SENT}", "#{SENT} was not removed from log")
+      @log.communicate.execute("mkdir -m 0700 #{SENT}")
+      Tempfile.create("chatlab") do |file|
+        pack(file.binmode)
+        file.close
+        @log.communicate.upload(file.path, "#{SENT}/project.tar")
+      end
+      sudo("umask 077 && mkdir -p #{PLACE} && cd #{PLACE} && find . -mindepth 1 -maxdepth 1 ! -name state -exec rm -rf {} + && " \
+           "tar --no-same-owner --no-same-permissions -xf #{SENT}/project.tar && rm -rf #{SENT}", "the project was not unpacked in log")
+    end
+
+    def pack(file)
+      Gem::Package::TarWriter.new(file) do |tar|
+        files.each { |to, from| tar.add_file(to, 0o600) { |entry| File.open(from, "rb") { |f| IO.copy_stream(f, entry) } } }
+        {"inventory/hosts.yml" => File.binread(inventory_file), "inventory/access.yml" => inventory_of_access}.each do |to, text|
+          tar.add_file(to, 0o600) { |entry| entry.write(text) }
+        end
+      end
+    end
+
+    # Paths of what is sent, by their names below the place.
+    def files
+      sent = FOLDERS.flat_map { |folder| Dir.glob("#{folder}/**/*", File::FNM_DOTMATCH, base: @lab.root) }
+      sent += Dir.glob("dist/chatlab-*-#{@lab.profile}.tar", base: @lab.root)
+      sent = sent.reject { |path| path.start_with?(*WITHOUT) }.to_h { |path| [path, File.join(@lab.root, path)] }
+      sent["inside.sh"] = File.join(@lab.root, "vagrant", "inside.sh")
+      @lab.machines.each { |m| sent["keys/#{m.name}"] = machine_named(m.name).ssh_info[:private_key_path].first }
+      sent.select { |_, from| File.file?(from) }
     end
 
     def inventory_file
       File.directory?(@lab.inventory) ? File.join(@lab.inventory, "hosts.yml") : @lab.inventory
-    end
-
-    def upload(from, to)
-      @log.communicate.upload(from, "/tmp/chatlab/#{to}")
-    end
-
-    def upload_text(text, to)
-      Tempfile.create("chatlab") do |f|
-        f.write(text)
-        f.close
-        upload(f.path, to)
-      end
     end
 
     # How the machines are reached from there, and the playbook's variables.
@@ -64,13 +80,27 @@ module Chatlab
       {"all" => {"hosts" => hosts, "vars" => @lab.variables.merge("lab_state" => "#{PLACE}/state", "chatlab_packages_dir" => "#{PLACE}/dist")}}.to_yaml
     end
 
+    # One file too: Vagrant downloads no folder.
     def fetch
-      user = @log.ssh_info[:username]
-      sudo("rm -rf /tmp/chatlab-state && cp -a #{PLACE}/state /tmp/chatlab-state && chown -R #{user} /tmp/chatlab-state")
-      FileUtils.mkdir_p(@lab.state, mode: 0o700)
-      @log.communicate.download("/tmp/chatlab-state/.", @lab.state)
-      FileUtils.chmod_R("go=", @lab.state)
-      sudo("rm -rf /tmp/chatlab-state")
+      archive = "#{SENT}/state.tar"
+      @log.communicate.execute("mkdir -m 0700 #{SENT}")
+      sudo("tar --format=ustar -cf #{archive} -C #{PLACE}/state . && chown #{@log.ssh_info[:username]} #{archive}", "the secrets were not packed in log")
+      Tempfile.create("chatlab") do |file|
+        file.close
+        @log.communicate.download(archive, file.path)
+        unpack(file.path)
+      end
+      sudo("rm -rf #{SENT}", "#{SENT}, with a copy of the secrets, was not removed from log")
+    end
+
+    def unpack(archive)
+      File.open(archive, "rb") do |file|
+        Gem::Package::TarReader.new(file).each do |entry|
+          to = File.expand_path(entry.full_name, @lab.state)
+          FileUtils.mkdir_p(entry.directory? ? to : File.dirname(to), mode: 0o700)
+          File.binwrite(to, entry.read.to_s, perm: 0o600) if entry.file?
+        end
+      end
     end
   end
 end
