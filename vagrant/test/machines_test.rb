@@ -46,9 +46,12 @@ class MachinesTest < Minitest::Test
     def machine(name, _provider) = vms.fetch(name)
   end
 
-  # Without the pause between two looks.
+  # Without the pause between two looks, and with an end of them.
   class Hasty < Chatlab::Machines
-    def sleep(_seconds) = nil
+    def sleep(_seconds)
+      @looks = @looks.to_i + 1
+      raise "it looks again and again" if @looks > 10
+    end
   end
 
   def setup
