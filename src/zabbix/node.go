@@ -77,7 +77,9 @@ func nodeMemory() []Item {
 		{Name: "Memory: use in %", Key: "vm.memory.used", Type: Dependent, Master: "vm.memory.size[pavailable]", ValueType: Float, Units: "%", Group: group,
 			Steps: []Step{{"JAVASCRIPT", "return 100 - value;"}}},
 		{Name: "Swap: total", Key: "system.swap.size[,total]", Delay: "{$NODE.DELAY.SLOW}", Units: "B", Group: group, Steps: []Step{unchanged}},
-		{Name: "Swap: free", Key: "system.swap.size[,free]", Delay: "{$NODE.DELAY}", Units: "B", Group: group},
+		// Zabbix 5.0 does not support system.swap.size[,free] on a machine without swap.
+		{Name: "Swap: free", Key: `vfs.file.regexp[/proc/meminfo,"^SwapFree: +([0-9]+)",,,,\1]`, Delay: "{$NODE.DELAY}", Units: "B", Group: group,
+			Steps: []Step{{"MULTIPLIER", "1024"}}},
 	}
 }
 
