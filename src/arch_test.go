@@ -23,14 +23,15 @@ var (
 // mayImport says, for each top-level folder of src, which others its code may
 // import beyond the leaves. The folders of one name (lab, lab/check…) are one.
 var mayImport = map[string][]string{
-	"sqlite":  {"auth"},
-	"mariadb": {"auth"},
-	"mongodb": {"logd"},
-	"natslog": {"chat"},
-	"grafana": {"zabbix"}, // dashboards, of the templates' items
-	"lab":     {"client", "mongodb", "ferret", "zabbix", "grafana"},
-	"zabbix":  {"health", "mariadb"}, // templates, and Zabbix's own programs for tests
-	"cmd":     slices.Concat(services, adapters, []string{"lab"}),
+	"sqlite":    {"auth"},
+	"mariadb":   {"auth"},
+	"mongodb":   {"logd"},
+	"natslog":   {"chat"},
+	"grafana":   {"zabbix"}, // dashboards, of the templates' items
+	"lab":       {"client", "mongodb", "ferret", "zabbix", "grafana"},
+	"zabbix":    {"health", "mariadb"}, // templates, and Zabbix's own programs for tests
+	"packaging": {"lab"},               // the profiles, an archive for each
+	"cmd":       slices.Concat(services, adapters, []string{"lab"}),
 }
 
 // drivers are the modules that only an adapter may touch.
