@@ -129,7 +129,7 @@ func answerJSON(res http.ResponseWriter, v any) { _ = json.NewEncoder(res).Encod
 
 func (w *watchedLab) call(method string, params json.RawMessage) any {
 	var p struct {
-		HostIDs, ItemIDs, Output []string
+		GroupIDs, HostIDs, ItemIDs, Output []string
 	}
 	_ = json.Unmarshal(params, &p)
 	list := []map[string]string{}
@@ -148,7 +148,9 @@ func (w *watchedLab) call(method string, params json.RawMessage) any {
 		list = append(list, map[string]string{"groupid": "1", "name": grafana.Group}, map[string]string{"groupid": "2", "name": "other"})
 	case "host.get":
 		for host := range w.items() {
-			list = append(list, map[string]string{"hostid": host, "name": host})
+			if slices.Contains(p.GroupIDs, "1") {
+				list = append(list, map[string]string{"hostid": host, "name": host})
+			}
 		}
 	case "item.get":
 		for host, names := range w.items() {
