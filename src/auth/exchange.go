@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"chatlab/src/wait"
 )
 
 // Grant is how many requests of an address an authd has granted.
@@ -141,14 +143,6 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(exchangeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			s.exchange.once(ctx, s.cfg.Now())
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	wait.Every(ctx, exchangeEvery, func() { s.exchange.once(ctx, s.cfg.Now()) })
+	return nil
 }

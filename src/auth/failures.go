@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"chatlab/src/wait"
 )
 
 // Failed is how often the password of an id was wrong since it was right last.
@@ -96,12 +98,5 @@ func (l Limits) lock(failures int) time.Duration {
 	if failures < l.LoginFailures {
 		return 0
 	}
-	d := l.Lockout
-	for range failures - l.LoginFailures {
-		if d >= l.LockoutMax/2 {
-			return l.LockoutMax
-		}
-		d *= 2
-	}
-	return d
+	return wait.Doubled(l.Lockout, l.LockoutMax, failures-l.LoginFailures)
 }

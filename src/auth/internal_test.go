@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 func TestHashQueueIsBounded(t *testing.T) {
@@ -22,7 +23,7 @@ func TestHashQueueIsBounded(t *testing.T) {
 	for i := range results {
 		all.Go(func() { results[i] = p.do(context.Background(), func() { <-release }) })
 	}
-	wait(t, "one slot taken, two waiting", func() bool { return len(p.slots) == 1 && p.waiting.Load() == 2 })
+	eventually(t, "one slot taken, two waiting", func() bool { return len(p.slots) == 1 && p.waiting.Load() == 2 })
 	err := p.do(context.Background(), func() { t.Error("a fourth ran") })
 	if !errs.Is(err, errs.Unavailable) || errs.RetryAfterOf(err) <= 0 {
 		t.Errorf("a fourth: %v", err)
@@ -45,7 +46,7 @@ func TestWaitForASlotEndsWithTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.do(ctx, func() { t.Error("it ran") }) }()
-	wait(t, "waiting", func() bool { return p.waiting.Load() == 1 })
+	eventually(t, "waiting", func() bool { return p.waiting.Load() == 1 })
 	cancel()
 	if err := <-done; !errs.Is(err, errs.Unavailable) {
 		t.Error(err)
@@ -61,12 +62,12 @@ func TestSlotsAreAtMostTheCores(t *testing.T) {
 	}
 }
 
-func wait(t *testing.T, what string, cond func() bool) {
+func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, time.Millisecond, cond) {
+		t.Fatal("never: " + what)
 	}
 }
 

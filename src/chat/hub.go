@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -55,10 +56,8 @@ func (h *hub) follow(ctx context.Context) error {
 				return errors.New("the log ended")
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, followAgain) {
 			return nil
-		case <-time.After(followAgain):
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -56,19 +57,15 @@ const (
 
 // boundsWith returns the log's bounds, once it has a line or will not have it.
 func (c *session) boundsWith(ctx context.Context, seq uint64) (Bounds, error) {
-	tick := time.NewTicker(behindEvery)
-	defer tick.Stop()
-	for late := time.After(behindLimit); ; {
-		b, err := c.server.log.Bounds(ctx)
-		if err != nil || b.Last >= seq {
-			return b, err
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			return b, nil
-		}
-	}
+	limit, cancel := context.WithTimeout(ctx, behindLimit)
+	defer cancel()
+	var b Bounds
+	var err error
+	wait.Until(limit, behindEvery, func() bool {
+		b, err = c.server.log.Bounds(ctx)
+		return err != nil || b.Last >= seq
+	})
+	return b, err
 }
 
 // replay greets, sends the history, and attaches. The session owns the writer.

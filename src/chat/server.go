@@ -15,6 +15,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/token"
+	"chatlab/src/wait"
 )
 
 // Options is what a Server is made of.
@@ -147,11 +148,11 @@ func (s *Server) accept(ctx context.Context, hubEnd chan error) error {
 		case <-done:
 		}
 	}()
-	for wait := time.Millisecond; ; {
+	for pause := (wait.Backoff{First: time.Millisecond, Last: time.Second}); ; {
 		conn, err := s.ln.Accept()
 		switch {
 		case err == nil:
-			wait = time.Millisecond
+			pause.Reset()
 			s.start(conn.(*net.TCPConn))
 		case ctx.Err() != nil:
 			return nil
@@ -159,11 +160,7 @@ func (s *Server) accept(ctx context.Context, hubEnd chan error) error {
 			return <-failed
 		default: // no file descriptors, mostly: the connections at hand go on
 			s.logger.Warn("accept failed", "err", err)
-			select {
-			case <-time.After(wait):
-				wait = min(2*wait, time.Second)
-			case <-ctx.Done():
-			}
+			pause.Sleep(ctx)
 		}
 	}
 }

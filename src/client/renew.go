@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // credential is the present token, shared by the connection and what renews it.
@@ -83,25 +83,23 @@ func (c *Chat) renewLoop(ctx context.Context) {
 	if c.opts.Refresh == nil && c.opts.Login == nil {
 		return
 	}
-	for failed := 0; ; {
+	for pause := (wait.Backoff{First: 500 * time.Millisecond, Last: 30 * time.Second}); ; {
 		due := c.cred.due()
 		if due.IsZero() {
 			return
 		}
-		wait := time.Until(due)
-		if failed > 0 {
-			wait = backoff(failed, 500*time.Millisecond, 30*time.Second)
-		}
-		if !sleep(ctx, wait) {
+		if pause.Failed() == 0 && !wait.Sleep(ctx, time.Until(due)) {
 			return
 		}
 		switch err := c.renew(ctx); {
 		case err == nil:
-			failed = 0
+			pause.Reset()
 		case final(err):
 			return // the session goes on until its token ends
 		default:
-			failed++
+			if !pause.Sleep(ctx) {
+				return
+			}
 		}
 	}
 }
@@ -138,23 +136,4 @@ func final(err error) bool {
 		return false
 	}
 	return true
-}
-
-// backoff returns a random time of up to base doubled with each attempt
-// beyond the first, at least half of that, and at most limit.
-func backoff(attempt int, base, limit time.Duration) time.Duration {
-	d := min(base<<min(attempt-1, 20), limit)
-	return d/2 + rand.N(d/2+1)
-}
-
-// sleep waits, and tells whether ctx is still alive then.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
-	}
 }

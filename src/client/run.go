@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -23,7 +24,8 @@ const (
 // run keeps a connection until ctx ends, the user quits, or no connection can
 // be had.
 func (c *Chat) run(ctx context.Context, s *session) error {
-	for attempt, at := 0, 0; ; {
+	pause := wait.Backoff{First: backoffBase, Last: c.longestBackoff()}
+	for at := 0; ; {
 		if s != nil {
 			began, before := time.Now(), c.progress()
 			err := s.serve(ctx)
@@ -33,13 +35,12 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 			}
 			c.lostBy(s, err)
 			if time.Since(began) >= steady || c.progress() > before {
-				attempt = 0
+				pause.Reset()
 			}
 			at = s.at + 1
 			c.tell(State{Err: err})
 		}
-		attempt++
-		if !sleep(ctx, backoff(attempt, backoffBase, c.longestBackoff())) {
+		if !pause.Sleep(ctx) {
 			return ctx.Err()
 		}
 		var err error
@@ -50,7 +51,7 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 			return ctx.Err()
 		} else if final(err) {
 			return err
-		} else if !sleep(ctx, c.asked(err)) {
+		} else if !wait.Sleep(ctx, c.asked(err)) {
 			return ctx.Err()
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // How loggers are started and ended.
@@ -52,7 +53,7 @@ func (em *Emitter) Run(ctx context.Context) error {
 
 // keep runs one logger after the other until ctx ends.
 func (em *Emitter) keep(ctx context.Context) {
-	wait := backoffMin
+	pause := wait.Backoff{First: backoffMin, Last: backoffMax}
 	for first := true; ; first = false {
 		if !first {
 			em.restarts.Inc()
@@ -62,15 +63,13 @@ func (em *Emitter) keep(ctx context.Context) {
 			return
 		}
 		if took {
-			wait = backoffMin
+			pause.Reset()
 		}
-		em.log.Warn("logger ended; starting another", "error", err, "in", wait)
-		select {
-		case <-ctx.Done():
+		next := pause.Next()
+		em.log.Warn("logger ended; starting another", "err", err, "in", next)
+		if !wait.Sleep(ctx, next) {
 			return
-		case <-time.After(wait):
 		}
-		wait = min(2*wait, backoffMax)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // Account is the user as whom the checks sign in and talk: one of healthd's
@@ -179,69 +179,40 @@ func (a *Account) read() (*credential, error) {
 	return &c, nil
 }
 
-// create makes the file, and lets the one stand that another process (`healthd get`)
-// has made meanwhile.
+// create makes the file, unless another process (`healthd get`) was first.
 func (a *Account) create() error {
-	err := a.write(credential{ID: a.newID(), Password: random(16)}, os.Link)
-	if os.IsExist(err) {
-		return nil
+	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+		return err
 	}
-	return err
+	data, err := json.Marshal(credential{ID: a.newID(), Password: random(16)})
+	if err != nil {
+		return err
+	}
+	whole := filepath.Join(a.dir, "account-"+random(4))
+	defer func() { _ = os.Remove(whole) }()
+	if err := os.WriteFile(whole, data, 0o600); err != nil {
+		return err
+	}
+	if err := os.Link(whole, a.path()); !os.IsExist(err) {
+		return err
+	}
+	return nil
 }
 
-// keep keeps what is known of the credential.
+// keep keeps what is known of the credential. The file keeps its owner: root may
+// have asked by hand (`healthd get`), and the daemon must go on reading it.
 func (a *Account) keep(c credential) (*credential, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cred = &c
-	if err := a.write(c, replace); err != nil {
+	data, err := json.Marshal(c)
+	if err == nil {
+		err = files.Replace(a.path(), data)
+	}
+	if err != nil {
 		return nil, errs.E(errs.Failed, "The account's file cannot be written: %w", err)
 	}
 	return a.cred, nil
-}
-
-// replace puts a file in the place of another, whose owner it gets: root may have asked
-// by hand (`healthd get`), and the daemon must go on reading its account.
-func replace(from, to string) error {
-	info, err := os.Stat(to)
-	if err != nil {
-		return err
-	}
-	made, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	was, is := info.Sys().(*syscall.Stat_t), made.Sys().(*syscall.Stat_t)
-	if was.Uid != is.Uid || was.Gid != is.Gid { // the daemon may not even ask for its own: its unit forbids chown
-		if err := os.Chown(from, int(was.Uid), int(was.Gid)); err != nil {
-			return err
-		}
-	}
-	return os.Rename(from, to)
-}
-
-// write writes the file whole; place puts it where it belongs.
-func (a *Account) write(c credential, place func(from, to string) error) error {
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
-		return err
-	}
-	data, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(a.dir, "account-*") // is 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // unless it was renamed
-	_, err = tmp.Write(data)
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return place(tmp.Name(), a.path())
 }
 
 // newID keeps authd's rules: 32 of A-Z a-z 0-9 _ . - at most.

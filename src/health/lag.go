@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // Lag is chatlab.events.lag[(auth|chat)]: the seconds from an event's birth to
@@ -106,20 +107,19 @@ func (l *Lag) measure(ctx context.Context, kind string) (time.Duration, error) {
 	if !ok {
 		deadline = time.Now().Add(timeout)
 	}
-	for pause := pollFirst; ; pause = min(2*pause, pollLast) {
+	for poll := (wait.Backoff{First: pollFirst, Last: pollLast}); ; {
 		there, err := l.stored(ctx, kind, p.sent)
 		lag := time.Since(p.born)
 		if there {
 			p.born = time.Time{}
 			return lag, nil
 		}
+		pause := poll.Next()
 		if err != nil || time.Now().Add(pause+pollReserve).After(deadline) {
 			return lag, err
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, pause) {
 			return lag, ctx.Err()
-		case <-time.After(pause):
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/event"
+	"chatlab/src/wait"
 )
 
 // Limits of a batch: one more chunk is taken while both are open.
@@ -92,8 +93,7 @@ func (s *Server) storeAll(ctx context.Context, batch []chunk) {
 
 // insert tries until the store has answered; ok is false when ctx ended first.
 func (s *Server) insert(ctx context.Context, events []event.Event) (refused map[int]string, ok bool) {
-	wait := s.pace.backoffMin
-	for {
+	for pause := (wait.Backoff{First: s.pace.backoffMin, Last: s.pace.backoffMax}); ; {
 		once, cancel := context.WithTimeout(ctx, s.pace.insert)
 		repeats, err := s.store.Insert(once, events)
 		cancel()
@@ -110,17 +110,14 @@ func (s *Server) insert(ctx context.Context, events []event.Event) (refused map[
 		if ctx.Err() != nil {
 			return nil, false
 		}
-		if wait == s.pace.backoffMin {
+		if pause.Failed() == 0 {
 			s.log.Error("events cannot be stored; trying on", "error", err)
 		}
 		s.setAway(err)
 		s.metrics.failures.Inc()
-		select {
-		case <-ctx.Done():
+		if !pause.Sleep(ctx) {
 			return nil, false
-		case <-time.After(wait):
 		}
-		wait = min(2*wait, s.pace.backoffMax)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/wait"
 )
 
 // maxChunk is how many events of one connection are handed on together.
@@ -205,7 +206,7 @@ func (c *conn) replies(ctx context.Context) error {
 			return err
 		}
 		if refusal != nil {
-			c.linger(ctx)
+			wait.Sleep(ctx, time.Second) // the logger reads the last reply and leaves
 			return fmt.Errorf("line %d refused: %s", refusal.Line, refusal.Text)
 		}
 		select {
@@ -214,14 +215,6 @@ func (c *conn) replies(ctx context.Context) error {
 		case <-c.wake:
 		case <-beat.C:
 		}
-	}
-}
-
-// linger gives the logger a second to read the last reply and leave.
-func (c *conn) linger(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Second):
 	}
 }
 

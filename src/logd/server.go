@@ -14,6 +14,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/mtls"
+	"chatlab/src/wait"
 )
 
 // Limits of a server.
@@ -108,10 +109,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			return err
 		case err != nil: // out of descriptors: others may leave
 			s.log.Error("accept", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(100 * time.Millisecond):
-			}
+			wait.Sleep(ctx, 100*time.Millisecond)
 			continue
 		}
 		running.Go(func() { s.serve(ctx, c) })

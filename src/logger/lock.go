@@ -2,13 +2,12 @@ package logger
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
+	"chatlab/src/wait"
 )
 
 // lockWait is how long a logger waits for another to leave the spool: the one
@@ -21,14 +20,14 @@ const lockAgain = 10 * time.Millisecond
 // lock takes the folder for this process until the file is closed or the
 // process ends. While it waits it holds the folder's second lock, so that the
 // logger before it knows that it is waited for. Fails with code usage.
-func lock(ctx context.Context, dir string) (*os.File, error) {
+func lock(ctx context.Context, dir string) (*files.Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	next, err := lockFile(ctx, dir, nextName)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = next.Close() }()
+	defer next.Unlock()
 	return lockFile(ctx, dir, "lock")
 }
 
@@ -37,12 +36,8 @@ const nextName = "next"
 
 // wanted tells whether another logger waits for the folder.
 func wanted(dir string) bool {
-	f, err := os.OpenFile(filepath.Join(dir, nextName), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = f.Close() }()
-	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	_, held := files.Holder(filepath.Join(dir, nextName))
+	return held
 }
 
 // leaveWhenWanted calls leave once another logger waits, and returns when done.
@@ -61,28 +56,10 @@ func leaveWhenWanted(dir string, done <-chan struct{}, leave func()) {
 	}
 }
 
-func lockFile(ctx context.Context, dir, name string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, errs.E(errs.Usage, "spool: %w", err)
+func lockFile(ctx context.Context, dir, name string) (*files.Lock, error) {
+	lock, err := wait.Available(ctx, lockAgain, func() (*files.Lock, error) { return files.TryLock(filepath.Join(dir, name)) })
+	if errs.Is(err, errs.Unavailable) {
+		err = errs.E(errs.Usage, "spool: another logger uses %s: %w", dir, err).WithFix("give each logger a folder of its own (--spool.dir)")
 	}
-	again := time.NewTicker(lockAgain)
-	defer again.Stop()
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			_ = f.Close()
-			return nil, errs.E(errs.Usage, "spool: lock %s: %w", f.Name(), err)
-		}
-		select {
-		case <-ctx.Done():
-			_ = f.Close()
-			return nil, errs.E(errs.Usage, "spool: another logger uses %s", dir).
-				WithFix("give each logger a folder of its own (--spool.dir)")
-		case <-again.C:
-		}
-	}
+	return lock, err
 }

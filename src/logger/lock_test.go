@@ -46,5 +46,5 @@ func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
 	if err := second.spool.close(); err != nil {
 		t.Error(err)
 	}
-	_ = second.lock.Close()
+	second.lock.Unlock()
 }

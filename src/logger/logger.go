@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/mtls"
 )
 
@@ -32,7 +33,7 @@ type Logger struct {
 	log      *slog.Logger
 	dir      string
 	spool    *spool
-	lock     *os.File
+	lock     *files.Lock
 	rejected *aside
 	logd     []string
 	tls      *tls.Config
@@ -62,7 +63,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Logger, error) {
 	}
 	l.spool, err = openSpool(cfg.Spool.Dir, cfg.Spool.MaxBytes, log, func(int64) { l.metrics.damaged.Inc() })
 	if err != nil {
-		_ = l.lock.Close()
+		l.lock.Unlock()
 		return nil, err
 	}
 	l.rejected = newAside(cfg.Spool.Dir, "rejected")
@@ -75,7 +76,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Logger, error) {
 // spool for the next logger. Fails with code bad_event, after all that, when
 // lines were refused. The spool is closed when it returns: call it once.
 func (l *Logger) Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	defer func() { _ = l.lock.Close() }()
+	defer l.lock.Unlock()
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRelay()
 	r := newRelay(l)

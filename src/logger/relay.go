@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"chatlab/src/wait"
 )
 
 // pace holds the relay's times, so that tests can shorten them.
@@ -45,7 +47,7 @@ func (r *relay) run(ctx context.Context) error {
 		}
 		return nil
 	}
-	wait := r.l.pace.backoffMin
+	pause := wait.Backoff{First: r.l.pace.backoffMin, Last: r.l.pace.backoffMax}
 	failures := 0
 	for i := 0; ctx.Err() == nil; i++ {
 		took, err := r.connect(ctx, r.l.logd[i%len(r.l.logd)])
@@ -56,7 +58,8 @@ func (r *relay) run(ctx context.Context) error {
 		case r.finishing() && (err == nil || r.drained()):
 			return nil
 		case took:
-			failures, wait = 0, r.l.pace.backoffMin
+			failures = 0
+			pause.Reset()
 		default:
 			failures++
 		}
@@ -66,11 +69,11 @@ func (r *relay) run(ctx context.Context) error {
 		if r.finishing() {
 			return nil
 		}
-		if wait == r.l.pace.backoffMin {
-			r.l.log.Warn("no log server takes events; they wait in the spool", "error", err)
+		if pause.Failed() == 0 {
+			r.l.log.Warn("no log server takes events; they wait in the spool", "err", err)
 		}
-		r.pause(ctx, wait)
-		failures, wait = 0, min(2*wait, r.l.pace.backoffMax)
+		r.pause(ctx, pause.Next())
+		failures = 0
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // Sizes of the spool, in bytes.
@@ -73,10 +74,8 @@ func (s *spool) append(ctx context.Context, records []byte) error {
 		s.mu.Lock()
 		s.full = true
 		s.mu.Unlock()
-		select {
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, time.Second) {
 			return err
-		case <-time.After(time.Second):
 		}
 	}
 }

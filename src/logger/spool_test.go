@@ -220,11 +220,11 @@ func TestOnlyOneLoggerUsesAFolder(t *testing.T) {
 	go func() {
 		f, err := lock(t.Context(), dir)
 		if err == nil {
-			err = f.Close()
+			f.Unlock()
 		}
 		second <- err
 	}()
-	_ = first.Close()
+	first.Unlock()
 	if err := <-second; err != nil {
 		t.Fatalf("after the first left: %v", err)
 	}

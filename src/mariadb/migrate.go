@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"chatlab/src/wait"
 )
 
 //go:embed migrations/*.sql
@@ -47,7 +49,7 @@ func migrate(ctx context.Context, cfg Config) error {
 	// in each other's way, and the one that fails finds done what it was to do.
 	err = locked(ctx, db, up)
 	for n := 1; err != nil && conn.several() && n < togetherTries && ctx.Err() == nil; n++ {
-		sleep(ctx, togetherWait)
+		wait.Sleep(ctx, togetherWait)
 		err = locked(ctx, db, up)
 	}
 	return err

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"chatlab/src/wait"
 )
 
 const (
@@ -43,7 +45,7 @@ func (s *Store) call(ctx context.Context, statement func(ctx context.Context, lo
 	for n := 1; ; n++ {
 		err := s.try(ctx, func(ctx context.Context) error { return statement(ctx, lost) })
 		for is(err, notInSync) && s.conn.several() && ctx.Err() == nil {
-			sleep(ctx, againAfter)
+			wait.Sleep(ctx, againAfter)
 			err = s.try(ctx, func(ctx context.Context) error { return statement(ctx, lost) })
 		}
 		again := is(err, conflict) || s.conn.several() && isLost(err)
@@ -54,7 +56,7 @@ func (s *Store) call(ctx context.Context, statement func(ctx context.Context, lo
 			lost = true
 			s.elsewhere()
 		}
-		sleep(ctx, againAfter+rand.N(againAfter)) //nolint:gosec // so that two which are in each other's way are not again
+		wait.Sleep(ctx, againAfter+rand.N(againAfter)) //nolint:gosec // so that two which are in each other's way are not again
 	}
 }
 
@@ -90,16 +92,7 @@ func (s *Store) lookAfter() {
 	}
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				_ = s.Ping(ctx)
-			case <-ctx.Done():
-				return
-			}
-		}
+		wait.Every(ctx, lookEvery, func() { _ = s.Ping(ctx) })
 	}()
 }
 
@@ -119,13 +112,4 @@ func isLost(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

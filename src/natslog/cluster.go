@@ -17,6 +17,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
+	"chatlab/src/wait"
 )
 
 // Cluster says how a log finds the others. All members take the same peers.
@@ -56,7 +57,7 @@ func (c *Cluster) Prepare(node string) error {
 		return errs.E(errs.Usage, "cluster.listen: %w", err).WithFix("set it to host:port on the private network")
 	}
 	c.host, c.port = host, port
-	c.peers.path, c.peers.node = c.PeersFile, node
+	c.peers.file.Path, c.peers.node = c.PeersFile, node
 	if _, err := c.peers.read(); err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (l *Log) declareInTime() {
 			l.logger.Info("the chat log waits for its cluster", "reason", text, "routes", len(l.others()))
 			said = text
 		}
-		wait(ctx, declareAgain)
+		wait.Sleep(ctx, declareAgain)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -41,7 +42,7 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	for ctx.Err() == nil {
 		if err := l.emitAll(ctx, to); err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
-			wait(ctx, emitAgain)
+			wait.Sleep(ctx, emitAgain)
 		}
 	}
 	return nil
@@ -128,7 +129,7 @@ func (l *Log) durable(ctx context.Context, to Events, evs []event.Event) bool {
 		if !failed {
 			l.logger.Warn("events are not taken, trying again", "err", err)
 		}
-		wait(ctx, emitAgain)
+		wait.Sleep(ctx, emitAgain)
 	}
 }
 
@@ -139,13 +140,4 @@ func lineEvent(m wire.Message) event.Event {
 	binary.BigEndian.PutUint32(id[:4], uint32(m.Time.Unix()))
 	binary.BigEndian.PutUint64(id[4:], m.Seq)
 	return event.Event{ID: id, Server: "chat", Category: "chat", Subject: m.User, Data: m.Text}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

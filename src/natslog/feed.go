@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -117,7 +118,7 @@ func (f *follower) fill(ctx context.Context, upTo uint64) error {
 		case f.last >= upTo:
 			return nil
 		default:
-			wait(limit, feedAgain) // the replica is a moment behind the leader
+			wait.Sleep(limit, feedAgain) // the replica is a moment behind the leader
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"chatlab/src/wait"
 )
 
 const (
@@ -41,7 +43,7 @@ func (l *Log) HandOver() {
 		}
 	}
 	for ctx.Err() == nil && !l.cutOff(time.Now()) && !l.othersLead(ctx) {
-		wait(ctx, handOverEvery)
+		wait.Sleep(ctx, handOverEvery)
 	}
 }
 
@@ -61,7 +63,7 @@ func (l *Log) othersLead(ctx context.Context) bool {
 func (l *Log) awaitOthers() {
 	ctx, cancel := context.WithTimeout(context.Background(), comingLimit)
 	defer cancel()
-	for begun := time.Now(); ctx.Err() == nil && !l.cutOff(time.Now()); wait(ctx, othersEvery) {
+	for begun := time.Now(); ctx.Err() == nil && !l.cutOff(time.Now()); wait.Sleep(ctx, othersEvery) {
 		try, end := context.WithTimeout(ctx, oneTry)
 		info, err := l.stream.Info(try)
 		end()

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -150,7 +151,7 @@ func (l *Log) askLeader(ctx context.Context, ask func(context.Context) error) er
 		if !unanswered || ctx.Err() != nil {
 			return err
 		}
-		wait(ctx, leaderless)
+		wait.Sleep(ctx, leaderless)
 	}
 }
 
@@ -169,6 +170,6 @@ func (l *Log) end(ctx context.Context) (uint64, error) {
 		if err != nil || b.Last >= followed {
 			return b.Last, err
 		}
-		wait(ctx, feedAgain)
+		wait.Sleep(ctx, feedAgain)
 	}
 }

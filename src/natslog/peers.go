@@ -3,13 +3,12 @@ package natslog
 import (
 	"bufio"
 	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // peer is a member of a cluster as all of them know it.
@@ -21,36 +20,29 @@ type peer struct {
 // peers are the members that a file names, as it says now: a member that comes or
 // goes is no reason to restart the others.
 type peers struct {
-	path  string
+	file  files.Followed
 	node  string // this one's name
 	named atomic.Pointer[[]peer]
-
-	stamp time.Time // of the file that was read last
-	size  int64
 }
 
 // read reads the file if it has changed since the last time, and tells whether it
 // had. What cannot be used changes nothing. Fails with code usage, once for each
 // version of the file.
 func (p *peers) read() (changed bool, err error) {
-	info, err := os.Stat(p.path)
+	text, changed, err := p.file.Read()
 	if err != nil {
-		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).WithFix("name a file that has each chatd's name and address, one a line")
+		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).
+			WithFix("name a file that chatd can read and that has each chatd's name and address, one a line")
 	}
-	if info.ModTime().Equal(p.stamp) && info.Size() == p.size {
+	if !changed {
 		return false, nil
 	}
-	text, err := os.ReadFile(p.path)
-	if err != nil {
-		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).WithFix("let chatd read it")
-	}
-	p.stamp, p.size = info.ModTime(), info.Size()
 	named, err := parsePeers(text)
 	if err == nil {
 		err = p.check(named)
 	}
 	if err != nil {
-		return false, errs.E(errs.Usage, "cluster.peers_file %s: %w", p.path, err).WithFix("%s", errs.FixOf(err))
+		return false, errs.E(errs.Usage, "cluster.peers_file %s: %w", p.file.Path, err).WithFix("%s", errs.FixOf(err))
 	}
 	p.named.Store(&named)
 	return true, nil

@@ -16,6 +16,7 @@ import (
 
 	"chatlab/src/chat"
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // leaderless is how soon lines are sent again that found no leader.
@@ -68,7 +69,7 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	}
 	for len(held) > 0 {
 		if held = l.publish(ctx, msgs, held, receipts); len(held) > 0 {
-			wait(ctx, leaderless)
+			wait.Sleep(ctx, leaderless)
 		}
 	}
 	for i := range receipts {

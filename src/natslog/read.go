@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -75,7 +76,7 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 		case !again || ctx.Err() != nil:
 			return nil, 0, l.away(ctx, err)
 		}
-		wait(ctx, readAgain)
+		wait.Sleep(ctx, readAgain)
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // MinKeyLen is the shortest key, in bytes: as long as the hash (RFC 7518, 3.2).
@@ -24,9 +24,7 @@ const reloadEvery = time.Second
 type Ring struct {
 	mu      sync.Mutex
 	keys    [][]byte
-	path    string
-	stamp   time.Time
-	size    int64
+	file    *files.Followed // nil for fixed keys
 	checked time.Time
 	onError func(error)
 }
@@ -36,10 +34,10 @@ func NewRing(keys ...[]byte) *Ring { return &Ring{keys: keys} }
 
 // OpenRing reads a key file: one key a line, base64url without padding, at
 // least 32 bytes each; empty lines and lines that begin with # are left out.
-// onError, which may be nil, hears of a later version of the file that cannot
+// onError, which may be nil, hears of each later version of the file that cannot
 // be used; the keys read before it stay in force then. Fails with code usage.
 func OpenRing(path string, onError func(error)) (*Ring, error) {
-	r := &Ring{path: path, onError: onError}
+	r := &Ring{file: &files.Followed{Path: path}, onError: onError}
 	if err := r.load(); err != nil {
 		return nil, err
 	}
@@ -49,7 +47,7 @@ func OpenRing(path string, onError func(error)) (*Ring, error) {
 func (r *Ring) current() [][]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.path != "" && time.Since(r.checked) >= reloadEvery {
+	if r.file != nil && time.Since(r.checked) >= reloadEvery {
 		if err := r.load(); err != nil && r.onError != nil {
 			r.onError(err)
 		}
@@ -60,22 +58,18 @@ func (r *Ring) current() [][]byte {
 // load reads the file if it has changed since the last time.
 func (r *Ring) load() error {
 	r.checked = time.Now()
-	info, err := os.Stat(r.path)
+	text, changed, err := r.file.Read()
 	if err != nil {
 		return errs.E(errs.Usage, "key file: %w", err).WithFix("make one with `lab up`, or give its path")
 	}
-	if info.ModTime().Equal(r.stamp) && info.Size() == r.size {
+	if !changed {
 		return nil
-	}
-	text, err := os.ReadFile(r.path)
-	if err != nil {
-		return errs.E(errs.Usage, "key file: %w", err)
 	}
 	keys, err := ParseKeys(text)
 	if err != nil {
-		return errs.E(errs.Usage, "key file %s: %w", r.path, err)
+		return errs.E(errs.Usage, "key file %s: %w", r.file.Path, err)
 	}
-	r.keys, r.stamp, r.size = keys, info.ModTime(), info.Size()
+	r.keys = keys
 	return nil
 }
 

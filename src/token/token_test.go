@@ -1,10 +1,12 @@
 package token_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/token"
+	"chatlab/src/wait"
 )
 
 var (
@@ -123,31 +126,47 @@ func tamper(raw string) string {
 func TestRingFollowsItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jwt.key")
 	line := func(k []byte) string { return base64.RawURLEncoding.EncodeToString(k) + "\n" }
-	write := func(text string) {
+	stamp := time.Now()
+	write := func(text string) { // always with the same time
 		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, stamp, stamp)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write(line(keyA))
-	ring, err := token.OpenRing(path, nil)
+	var told []error
+	ring, err := token.OpenRing(path, func(err error) { told = append(told, err) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	old, _, _ := ring.Issue("kim", now)
-	write(line(keyB) + "# the one before\n" + line(keyA))
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		fresh, _, _ := ring.Issue("kim", now)
-		if _, err := token.NewRing(keyB).Verify(fresh, now); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
+	signedBy := func(key []byte) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if !wait.Until(ctx, 20*time.Millisecond, func() bool {
+			fresh, _, _ := ring.Issue("kim", now)
+			_, err := token.NewRing(key).Verify(fresh, now)
+			return err == nil
+		}) {
 			t.Fatal("the new key never signed")
 		}
 	}
-	if _, err := ring.Verify(old, now); err != nil {
-		t.Fatalf("a token of the old key: %v", err)
+	write(line(keyB)) // of the same size, too
+	signedBy(keyB)
+	write("no key\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, 20*time.Millisecond, func() bool { _, _, _ = ring.Issue("kim", now); return len(told) > 0 }) {
+		t.Fatal("a file that cannot be used was never reported")
+	}
+	write(line(keyB) + "# the one before\n" + line(keyA))
+	if !wait.Until(ctx, 20*time.Millisecond, func() bool { _, err := ring.Verify(old, now); return err == nil }) {
+		t.Fatal("a token of the old key is refused")
+	}
+	signedBy(keyB)
+	if len(told) != 1 {
+		t.Errorf("one bad version was reported %d times: %v", len(told), told)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"chatlab/src/wait"
 )
 
 // instant accepts connections and answers those keys that need no waiting on
@@ -67,7 +69,7 @@ func (l *instant) serve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if fault != nil && !l.s.again(ctx) {
+		if fault != nil && !wait.Sleep(ctx, acceptAgain) {
 			return nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // schedule runs each item of an active agent in a goroutine of its own.
@@ -68,12 +69,8 @@ func (s *schedule) run(ctx context.Context, it activeItem) {
 	}
 	for {
 		s.take(ctx, it, limit)
-		next := time.NewTimer(untilNext(it, every, time.Now()))
-		select {
-		case <-ctx.Done():
-			next.Stop()
+		if !wait.Sleep(ctx, untilNext(it, every, time.Now())) {
 			return
-		case <-next.C:
 		}
 	}
 }

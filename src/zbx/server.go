@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // Handler gives the value of an item key, or an error whose public text says
@@ -94,7 +95,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		conn, err := s.ln.Accept()
 		if err != nil {
 			<-s.slots
-			if !s.again(ctx) {
+			if !wait.Sleep(ctx, acceptAgain) { // too many open files, or the like, passes
 				return nil
 			}
 			continue
@@ -115,15 +116,8 @@ func (s *Server) slot(ctx context.Context) bool {
 	}
 }
 
-// again waits after a failed accept: too many open files, or the like, passes.
-func (s *Server) again(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(20 * time.Millisecond):
-		return true
-	}
-}
+// acceptAgain is the pause after a failed accept.
+const acceptAgain = 20 * time.Millisecond
 
 // goServe serves a connection in a goroutine of its own; it holds a slot. begun
 // is what was read of it already.

@@ -13,6 +13,7 @@ import (
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // Grants runs the contract of auth.Grants on an empty database, which is opened as
@@ -121,14 +122,10 @@ func (o *node) ExchangeGrants(ctx context.Context, node string, mine []auth.Gran
 // eventually looks every few milliseconds, for half a minute.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for limit := time.After(30 * time.Second); !cond(); {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("never: %s", what)
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, 20*time.Millisecond, cond) {
+		t.Fatalf("never: %s", what)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // Waits between attempts to open the database.
@@ -30,7 +31,7 @@ type lateStore struct {
 // run opens the database, again and again until it is there or ctx ends, and
 // closes it when rest ends. A configuration that no wait can mend is an error.
 func (s *lateStore) run(ctx, rest context.Context) error {
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+	for pause := (wait.Backoff{First: firstRetry, Last: lastRetry}); ; {
 		store, err := s.open(ctx)
 		if err == nil {
 			s.real.Store(&store)
@@ -41,13 +42,11 @@ func (s *lateStore) run(ctx, rest context.Context) error {
 		if errs.Is(err, errs.Usage) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return nil
+		next := pause.Next()
+		if ctx.Err() == nil {
+			s.log.Warn("database is away", "err", err, "fix", errs.FixOf(err), "retry", next)
 		}
-		s.log.Warn("database is away", "err", err, "fix", errs.FixOf(err), "retry", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, next) {
 			return nil
 		}
 	}

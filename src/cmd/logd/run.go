@@ -9,6 +9,7 @@ import (
 	"chatlab/src/logd"
 	"chatlab/src/mongodb"
 	"chatlab/src/mtls"
+	"chatlab/src/wait"
 )
 
 type config struct {
@@ -58,17 +59,15 @@ func run(ctx context.Context, env *app.Env) error {
 // keepIndexes creates the indexes once the database is there. Storing does not
 // wait for them.
 func keepIndexes(ctx context.Context, store *mongodb.Log, log *slog.Logger) error {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+	for pause := (wait.Backoff{First: 100 * time.Millisecond, Last: 10 * time.Second}); ; {
 		err := store.EnsureIndexes(ctx)
 		if err == nil {
 			<-ctx.Done()
 			return nil
 		}
-		log.Debug("indexes not created yet", "error", err)
-		select {
-		case <-ctx.Done():
+		log.Debug("indexes not created yet", "err", err)
+		if !pause.Sleep(ctx) {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // clusterChecks proves that the chat servers of a lab that has several are one,
@@ -34,25 +35,19 @@ const clusterPoll = 250 * time.Millisecond
 func chatCluster(ctx context.Context, e *Env) error {
 	limit, cancel := context.WithTimeout(ctx, e.eventWait)
 	defer cancel()
-	tick := time.NewTicker(clusterPoll)
-	defer tick.Stop()
-	for {
-		facts, err := clusterFacts(ctx, e)
-		if err != nil {
-			return err
-		}
-		lacks := slices.ContainsFunc(facts, func(f clusterFact) bool { return f.is != f.want })
-		if !lacks || limit.Err() != nil {
-			for _, f := range facts {
-				e.Same(f.what, f.want, f.is)
-			}
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
-		}
+	var facts []clusterFact
+	var err error
+	wait.Until(limit, clusterPoll, func() bool {
+		facts, err = clusterFacts(ctx, e)
+		return err != nil || !slices.ContainsFunc(facts, func(f clusterFact) bool { return f.is != f.want })
+	})
+	if err != nil {
+		return err
 	}
+	for _, f := range facts {
+		e.Same(f.what, f.want, f.is)
+	}
+	return nil
 }
 
 // clusterFact is something that the chat servers say of themselves.

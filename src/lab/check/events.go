@@ -13,6 +13,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/mongodb"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -139,11 +140,7 @@ func (j *Journey) readLog() (*journal, error) {
 			return l, nil
 		}
 		// A look that takes long leaves half of the time to those who store.
-		pause := time.NewTimer(max(eventPoll, time.Since(asked)))
-		select {
-		case <-pause.C:
-		case <-j.ctx.Done():
-			pause.Stop()
+		if !wait.Sleep(j.ctx, max(eventPoll, time.Since(asked))) {
 			return nil, j.ctx.Err()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"chatlab/src/grafana"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/watch"
+	"chatlab/src/wait"
 )
 
 // grafanaChecks proves that the dashboards show the lab. Where the target has
@@ -129,24 +130,15 @@ const (
 // emptyPanels asks until no query lacks anything, or the limit has passed; then
 // it says what lacks.
 func (e *Env) emptyPanels(ctx context.Context, ask asker, d grafana.Dashboard) (empty []string, asked int, err error) {
-	limit := time.NewTimer(e.panelWait)
-	defer limit.Stop()
-	again := time.NewTicker(panelPoll)
-	defer again.Stop()
+	limit, cancel := context.WithTimeout(ctx, e.panelWait)
+	defer cancel()
 	todo := questions(e.lab.Inventory, d)
 	asked = len(todo)
-	for {
-		if todo, empty, err = lackingOf(ctx, ask, todo); err != nil || len(todo) == 0 {
-			return nil, asked, err
-		}
-		select {
-		case <-again.C:
-		case <-limit.C:
-			return empty, asked, nil
-		case <-ctx.Done():
-			return empty, asked, nil
-		}
-	}
+	wait.Until(limit, panelPoll, func() bool {
+		todo, empty, err = lackingOf(ctx, ask, todo)
+		return err != nil || len(todo) == 0
+	})
+	return empty, asked, err
 }
 
 // lackingOf puts questions and returns those whose answers lack something, and what.

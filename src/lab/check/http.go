@@ -14,6 +14,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/wait"
 )
 
 // maxBody bounds what is read of an answer, in bytes.
@@ -87,9 +88,7 @@ func (j *Journey) authAt(ctx context.Context, addr string, c call) (reply, error
 		if err != nil || seconds > maxRetry {
 			return r, nil
 		}
-		select {
-		case <-time.After(time.Duration(seconds) * time.Second):
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, time.Duration(seconds)*time.Second) {
 			return r, nil
 		}
 	}

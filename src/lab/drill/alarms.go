@@ -12,6 +12,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/watch"
+	"chatlab/src/wait"
 	"chatlab/src/zabbix"
 )
 
@@ -41,10 +42,10 @@ type Raised struct {
 
 // vigil watches the alarms of one drill.
 type vigil struct {
-	alarms Alarms
-	want   expected
-	wait   patience
-	began  time.Time
+	alarms   Alarms
+	want     expected
+	patience patience
+	began    time.Time
 
 	mu     sync.Mutex
 	raised map[watch.Problem]time.Duration
@@ -54,51 +55,40 @@ type vigil struct {
 
 // calm waits, before a drill, until nothing fires: what an earlier one has left
 // is told for some minutes. It fails with code usage when something still does.
-func calm(ctx context.Context, alarms Alarms, wait patience, say func(format string, args ...any)) error {
-	limit, cancel := context.WithTimeout(ctx, wait.clear)
+func calm(ctx context.Context, alarms Alarms, p patience, say func(format string, args ...any)) error {
+	limit, cancel := context.WithTimeout(ctx, p.clear)
 	defer cancel()
-	tick := time.NewTicker(wait.poll)
-	defer tick.Stop()
-	for said := false; ; {
-		firing, err := alarms.Firing(limit)
-		if err != nil && limit.Err() == nil {
-			return err
-		}
-		if err == nil && len(firing) == 0 {
-			return nil
+	var firing []watch.Problem
+	var err error
+	said := false
+	ended := wait.Until(limit, p.poll, func() bool {
+		firing, err = alarms.Firing(limit)
+		if err != nil || len(firing) == 0 {
+			return limit.Err() == nil
 		}
 		if !said {
 			say("waiting until Zabbix finds the lab well: %s", names(firing))
 			said = true
 		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return errs.E(errs.Usage, "the lab is not well before the drill: Zabbix has after %s still %s", round(wait.clear), names(firing)).
-				WithFix("see to it: `lab check zabbix.*`")
-		}
+		return false
+	})
+	switch {
+	case ended:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
+	return errs.E(errs.Usage, "the lab is not well before the drill: Zabbix has after %s still %s", round(p.clear), names(firing)).
+		WithFix("see to it: `lab check zabbix.*`")
 }
 
-func newVigil(alarms Alarms, want expected, wait patience) *vigil {
-	return &vigil{alarms: alarms, want: want, wait: wait, began: time.Now(), raised: map[watch.Problem]time.Duration{}}
+func newVigil(alarms Alarms, want expected, p patience) *vigil {
+	return &vigil{alarms: alarms, want: want, patience: p, began: time.Now(), raised: map[watch.Problem]time.Duration{}}
 }
 
 // keep asks until ctx ends.
 func (v *vigil) keep(ctx context.Context) {
-	tick := time.NewTicker(v.wait.poll)
-	defer tick.Stop()
-	for {
-		v.look(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	wait.Every(ctx, v.patience.poll, func() { v.look(ctx) })
 }
 
 func (v *vigil) look(ctx context.Context) {
@@ -120,18 +110,7 @@ func (v *vigil) look(ctx context.Context) {
 func (v *vigil) until(ctx context.Context, limit time.Duration, holds func() bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(v.wait.poll)
-	defer tick.Stop()
-	for {
-		if v.says(holds) {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
-	}
+	return wait.Until(ctx, v.patience.poll, func() bool { return v.says(holds) })
 }
 
 // says tells whether the server was heard and a condition holds.
@@ -168,9 +147,9 @@ func (v *vigil) done() bool {
 // end waits, after the heal, until what must be raised has been and nothing
 // fires any more, and puts it all in the report. The keeping still goes on.
 func (v *vigil) end(ctx context.Context, r *Report) {
-	v.until(ctx, v.wait.raise, func() bool { return len(v.lacking()) == 0 })
+	v.until(ctx, v.patience.raise, func() bool { return len(v.lacking()) == 0 })
 	healed := time.Now()
-	calm := v.until(ctx, v.wait.clear, func() bool { return len(v.now) == 0 })
+	calm := v.until(ctx, v.patience.clear, func() bool { return len(v.now) == 0 })
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	broken := func(format string, args ...any) { r.Broken = append(r.Broken, fmt.Sprintf(format, args...)) }

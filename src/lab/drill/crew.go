@@ -14,6 +14,7 @@ import (
 
 	"chatlab/src/client"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -157,31 +158,18 @@ func (c *crew) work(ctx context.Context) *load {
 	pace := time.Duration(float64(time.Second) * float64(c.r.opt.Users) / float64(c.r.opt.Rate))
 	for i, m := range c.chats {
 		l.hands.Go(func() {
-			pause(ctx, pace*time.Duration(i)/time.Duration(len(c.chats)))
-			paced(ctx, pace, func() { c.say(m) })
+			wait.Sleep(ctx, pace*time.Duration(i)/time.Duration(len(c.chats)))
+			wait.Every(ctx, pace, func() { c.say(m) })
 		})
 	}
 	turn := c.turn()
 	for i, s := range c.signers {
 		l.hands.Go(func() {
-			pause(ctx, turn*time.Duration(i)/time.Duration(len(c.signers)))
-			paced(ctx, turn, func() { c.signUntilServed(ctx, s) })
+			wait.Sleep(ctx, turn*time.Duration(i)/time.Duration(len(c.signers)))
+			wait.Every(ctx, turn, func() { c.signUntilServed(ctx, s) })
 		})
 	}
 	return l
-}
-
-// paced calls f at the most once every pace until ctx ends.
-func paced(ctx context.Context, pace time.Duration, f func()) {
-	tick := time.NewTicker(pace)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		f()
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
 }
 
 // say sends one numbered line; its receipt comes later.

@@ -7,6 +7,7 @@ import (
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // The loggers, as [lab.Host.Do] calls them: children of authd and chatd.
@@ -107,7 +108,7 @@ func (r *run) hold(ctx context.Context, f fault) {
 		r.vigil.until(ctx, f.hold, func() bool { return r.vigil.paid(f.shows) })
 		return
 	}
-	pause(ctx, f.hold)
+	wait.Sleep(ctx, f.hold)
 }
 
 // mustShow tells whether Zabbix must raise something on the named hosts.
@@ -116,16 +117,6 @@ func (r *run) mustShow(hosts []string) bool { return r.vigil != nil && r.vigil.o
 // shown tells whether Zabbix has raised all that the drill must raise.
 func (r *run) shown() bool { return r.vigil != nil && r.vigil.done() }
 
-// pause waits for the time that a fault is to last, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // everySecond strikes with what next gives, at the most once a second, until
 // ctx ends or Zabbix has raised what the drill must raise.
 func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
@@ -133,16 +124,15 @@ func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
 }
 
 func (r *run) every(ctx context.Context, pause time.Duration, next func(i int) fault) error {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for i := 0; ctx.Err() == nil && !r.shown(); i++ {
-		if err := r.strike(ctx, next(i)); err != nil {
-			return err
+	var err error
+	i := 0
+	wait.Until(ctx, pause, func() bool {
+		if ctx.Err() != nil || r.shown() {
+			return true
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
-	return nil
+		err = r.strike(ctx, next(i))
+		i++
+		return err != nil
+	})
+	return err
 }

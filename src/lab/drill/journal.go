@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 )
 
@@ -33,7 +33,7 @@ type undo struct {
 // that outlives the process.
 type journal struct {
 	path string
-	lock *os.File
+	lock *files.Lock
 
 	mu   sync.Mutex
 	open []undo
@@ -47,13 +47,11 @@ var errBusy = errors.New("another drill is running on this lab")
 // another drill has it.
 func openJournal(state string) (*journal, error) {
 	path := filepath.Join(state, journalName)
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, errs.E(errs.Usage, "drill journal: %w", err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = lock.Close()
+	lock, err := files.TryLock(path + ".lock")
+	if errs.Is(err, errs.Unavailable) {
 		return nil, errs.E(errs.Usage, "%w", errBusy).WithFix("wait for it, or stop it")
+	} else if err != nil {
+		return nil, errs.E(errs.Usage, "drill journal: %w", err)
 	}
 	j := &journal{path: path, lock: lock}
 	text, err := os.ReadFile(path)
@@ -73,20 +71,13 @@ func openJournal(state string) (*journal, error) {
 // Free tells whether a drill can begin: not while another one runs on the lab
 // (code usage).
 func Free(state string) error {
-	if _, err := os.Stat(filepath.Join(state, journalName+".lock")); err != nil {
-		return nil // there never was one
+	if _, held := files.Holder(filepath.Join(state, journalName+".lock")); held {
+		return errs.E(errs.Usage, "%w", errBusy).WithFix("wait for it, or stop it")
 	}
-	j, err := openJournal(state)
-	if err != nil {
-		return err
-	}
-	j.close()
 	return nil
 }
 
-func (j *journal) close() {
-	_ = j.lock.Close() // gives the lock back
-}
+func (j *journal) close() { j.lock.Unlock() }
 
 // add writes steps down before the fault that they undo is made.
 func (j *journal) add(steps []undo) error {
@@ -116,11 +107,7 @@ func (j *journal) save() error {
 	if err != nil {
 		return err
 	}
-	tmp := j.path + ".new"
-	if err := os.WriteFile(tmp, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, j.path)
+	return files.Write(j.path, text, 0o600)
 }
 
 // Heal undoes what a drill that was killed has left broken, and returns how
@@ -179,7 +166,7 @@ func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error 
 
 func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 	if u.File != "" {
-		if err := replaceFile(u.File, u.Content); err != nil {
+		if err := files.Replace(u.File, u.Content); err != nil {
 			return err
 		}
 		if t, ok := l.Target.(lab.Publisher); ok {
@@ -202,16 +189,4 @@ func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 		return tunable.Override(ctx, u.Service, nil)
 	}
 	return host.Do(ctx, u.Service, u.Action)
-}
-
-// replaceFile writes a file in one step, with its mode.
-func replaceFile(path string, content []byte) error {
-	mode := fs.FileMode(0o600)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if err := os.WriteFile(path+".new", content, mode); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

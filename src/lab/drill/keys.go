@@ -11,6 +11,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/token"
+	"chatlab/src/wait"
 )
 
 // keyFollow is how long the servers may take to see a new key file.
@@ -56,12 +57,12 @@ func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error
 			return fmt.Errorf("%s could not renew its token: %w", m.name, err)
 		}
 	}
-	pause(ctx, remaining(ctx)/2)
+	wait.Sleep(ctx, remaining(ctx)/2)
 	r.say("the old key is gone, and everyone has to connect again")
 	if err := r.publish(work, path, fresh); err != nil {
 		return err
 	}
-	pause(work, keyFollow)
+	wait.Sleep(work, keyFollow)
 	chatd := r.places(inventory.Chatd)[0]
 	if err := r.strike(ctx, r.on(chatd.node, chatd.service, lab.Kill, "", 0)); err != nil {
 		return err
@@ -82,21 +83,17 @@ func (r *run) untilSignedBy(ctx context.Context, keyLine []byte) error {
 		return err
 	}
 	ring := token.NewRing(keys...)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		raw, err := r.probe.login(ctx)
-		if err == nil {
-			if _, err = ring.Verify(raw, time.Now()); err == nil {
-				return nil
-			}
+	signed := wait.Until(ctx, 100*time.Millisecond, func() bool {
+		var raw string
+		if raw, err = r.probe.login(ctx); err == nil {
+			_, err = ring.Verify(raw, time.Now())
 		}
-		select {
-		case <-ctx.Done():
-			return errs.Wrap(err, errs.Failed, "the auth server does not sign with the new key")
-		case <-tick.C:
-		}
+		return err == nil
+	})
+	if !signed {
+		return errs.Wrap(err, errs.Failed, "the auth server does not sign with the new key")
 	}
+	return nil
 }
 
 func (r *run) nobodyThrownOut(context.Context) error {

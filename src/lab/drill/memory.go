@@ -12,6 +12,7 @@ import (
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // memoryWatch samples the resident memory of the daemons once a second.
@@ -37,18 +38,7 @@ func watchMemory(l *lab.Lab, ops *http.Client, into *Report) *memoryWatch {
 		}
 	}
 	sample()
-	w.done.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				sample()
-			}
-		}
-	})
+	w.done.Go(func() { wait.Every(ctx, time.Second, sample) })
 	return w
 }
 

@@ -13,6 +13,7 @@ import (
 	"chatlab/src/client"
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 const (
@@ -53,19 +54,11 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 // last reason.
 func (p *probe) untilServed(ctx context.Context) (time.Duration, waits, error) {
 	began, w := time.Now(), newWaits()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		err := p.attempt(ctx, w)
-		if err == nil {
-			return time.Since(began), w, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, w, errs.Wrap(err, errs.Failed, "no user is served after the heal")
-		case <-tick.C:
-		}
+	var err error
+	if !wait.Until(ctx, probeEvery, func() bool { err = p.attempt(ctx, w); return err == nil }) {
+		return 0, w, errs.Wrap(err, errs.Failed, "no user is served after the heal")
 	}
+	return time.Since(began), w, nil
 }
 
 // served makes one attempt; it fails with what did not work.

@@ -7,6 +7,7 @@ import (
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 const (
@@ -56,15 +57,9 @@ func (r *run) largerPart(ctx context.Context, nodes []inventory.Node) error {
 		}
 	}
 	began := time.Now()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for r.crew.waiting()+r.crew.signersWaiting() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("with the larger part of the machines back, %d users of the chat and %d who sign in are not served after %s",
-				r.crew.waiting(), r.crew.signersWaiting(), round(time.Since(began)))
-		}
+	if !wait.Until(ctx, probeEvery, func() bool { return r.crew.waiting()+r.crew.signersWaiting() == 0 }) {
+		return fmt.Errorf("with the larger part of the machines back, %d users of the chat and %d who sign in are not served after %s",
+			r.crew.waiting(), r.crew.signersWaiting(), round(time.Since(began)))
 	}
 	r.say("the larger part serves again, %s after its boot", round(time.Since(began)))
 	return nil

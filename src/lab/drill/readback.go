@@ -8,6 +8,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/mongodb"
+	"chatlab/src/wait"
 )
 
 // readBack reads the log database into the ledger once nothing is on its way to
@@ -31,12 +32,8 @@ func (r *run) readBack(ctx context.Context, began time.Time) error {
 				return nil
 			}
 		}
-		select {
-		case <-ctx.Done():
-			if last != nil {
-				return errs.Wrap(last, errs.Failed, "the log database cannot be read back")
-			}
-		case <-time.After(time.Second / 4):
+		if !wait.Sleep(ctx, time.Second/4) && last != nil {
+			return errs.Wrap(last, errs.Failed, "the log database cannot be read back")
 		}
 	}
 }

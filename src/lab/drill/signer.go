@@ -9,6 +9,7 @@ import (
 
 	"chatlab/src/client"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // Who signs up and in, all together twice a second at the most: a password costs
@@ -88,7 +89,7 @@ func (s *signer) oldName() string { return s.name + "-old" }
 // person would who is not served.
 func (c *crew) signUntilServed(ctx context.Context, s *signer) {
 	for !c.sign(ctx, s) && ctx.Err() == nil {
-		pause(ctx, signAgain)
+		wait.Sleep(ctx, signAgain)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // smallSpool is what a spool may hold while the disk is "full", in bytes.
@@ -126,11 +127,11 @@ func tornSpool(ctx context.Context, r *run) error {
 				return err
 			}
 		}
-		pause(ctx, remaining(ctx)/3)
+		wait.Sleep(ctx, remaining(ctx)/3)
 		if err := r.sacrifice(ctx, victim); err != nil {
 			return err
 		}
-		pause(ctx, remaining(ctx)/3)
+		wait.Sleep(ctx, remaining(ctx)/3)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		if err := r.do(ctx, chatd, lab.Stop); err != nil {

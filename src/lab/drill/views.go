@@ -3,6 +3,8 @@ package drill
 import (
 	"context"
 	"time"
+
+	"chatlab/src/wait"
 )
 
 // views waits until every reader has seen as many lines as the one of its room
@@ -10,19 +12,13 @@ import (
 func (c *crew) views(ctx context.Context) Views {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		v, even := c.compare()
-		if even && v.Lines >= c.r.ledger.receipts(c.r.id+"-u") {
-			return v
-		}
-		select {
-		case <-ctx.Done():
-			return v
-		case <-tick.C:
-		}
-	}
+	var v Views
+	wait.Until(ctx, probeEvery, func() bool {
+		var even bool
+		v, even = c.compare()
+		return even && v.Lines >= c.r.ledger.receipts(c.r.id+"-u")
+	})
+	return v
 }
 
 // compare compares the readers of each room.

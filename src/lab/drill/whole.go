@@ -7,6 +7,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 const (
@@ -23,33 +24,29 @@ func (r *run) whole(ctx context.Context) error {
 	if len(members) < 2 {
 		return nil
 	}
-	began := time.Now()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		lacks := ""
-		for _, n := range members {
-			ops := r.lab.Inventory.OpsAddress(inventory.Chatd, n)
-			for name, want := range map[string]int{"members": len(members), "replicas_current": min(maxReplicas, len(members))} {
-				switch v, ok := metric(ctx, r.ops, ops, "chatlab_chatlog_"+name); {
-				case !ok:
-					lacks = fmt.Sprintf("%s: %s has no metrics", n.Name, ops)
-				case int(v) < want:
-					lacks = fmt.Sprintf("%s: %s %.0f of %d", n.Name, name, v, want)
-				}
+	began, lacks := time.Now(), ""
+	if !wait.Until(ctx, probeEvery, func() bool { lacks = r.lacking(ctx, members); return lacks == "" }) {
+		return errs.E(errs.Failed, "the chat servers are not whole again after the heal: %s", lacks)
+	}
+	r.report.Whole = max(r.report.Whole, time.Since(began))
+	return nil
+}
+
+// lacking returns what one of the chat servers lacks, or "".
+func (r *run) lacking(ctx context.Context, members []inventory.Node) (lacks string) {
+	for _, n := range members {
+		ops := r.lab.Inventory.OpsAddress(inventory.Chatd, n)
+		for name, want := range map[string]int{"members": len(members), "replicas_current": min(maxReplicas, len(members))} {
+			switch v, ok := metric(ctx, r.ops, ops, "chatlab_chatlog_"+name); {
+			case !ok:
+				lacks = fmt.Sprintf("%s: %s has no metrics", n.Name, ops)
+			case int(v) < want:
+				lacks = fmt.Sprintf("%s: %s %.0f of %d", n.Name, name, v, want)
 			}
 		}
-		if chat, signIn := r.crew.waiting(), r.crew.signersWaiting(); lacks == "" && chat+signIn > 0 {
-			lacks = fmt.Sprintf("%d clients wait for the chat and %d for a sign-in", chat, signIn)
-		}
-		if lacks == "" {
-			r.report.Whole = max(r.report.Whole, time.Since(began))
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errs.E(errs.Failed, "the chat servers are not whole again after the heal: %s", lacks)
-		case <-tick.C:
-		}
 	}
+	if chat, signIn := r.crew.waiting(), r.crew.signersWaiting(); lacks == "" && chat+signIn > 0 {
+		lacks = fmt.Sprintf("%d clients wait for the chat and %d for a sign-in", chat, signIn)
+	}
+	return lacks
 }

@@ -11,6 +11,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/wait"
 )
 
 // endLimit is how long the supervisor has to end itself and what is left.
@@ -74,27 +75,19 @@ func (t *Target) end(ctx context.Context) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		pid, alive := supervisor.Alive(t.run())
-		if !alive {
-			_, err := supervisor.KillMarked(t.run())
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if pid > 0 {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-			_, err := supervisor.KillMarked(t.run())
-			return err
-		}
+	pid, alive := 0, true
+	wait.Until(limit, pollEvery, func() bool {
+		pid, alive = supervisor.Alive(t.run())
+		return !alive
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	if alive && pid > 0 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	_, err := supervisor.KillMarked(t.run())
+	return err
 }
 
 // purge removes what `up` has made, and nothing else that a user may have put

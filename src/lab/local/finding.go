@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chatlab/src/app"
+	"chatlab/src/files"
 	"chatlab/src/lab/local/supervisor"
 )
 
@@ -83,7 +84,7 @@ func (t *Target) stateFolder() Finding {
 		return f
 	}
 	defer os.RemoveAll(dir)
-	lock, err := supervisor.TryLock(filepath.Join(dir, "lock"))
+	lock, err := files.TryLock(filepath.Join(dir, "lock"))
 	if err == nil {
 		lock.Unlock()
 		err = supervisor.TrySocket(dir)

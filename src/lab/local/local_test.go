@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
@@ -301,7 +302,7 @@ func TestADamagedSigningKeyIsNotReplaced(t *testing.T) {
 func TestOnlyOneUpOrDownAtATime(t *testing.T) {
 	r := newRig(t)
 	r.up()
-	lock, err := supervisor.TryLock(filepath.Join(local.RunDir(r.state), "up.lock"))
+	lock, err := files.TryLock(filepath.Join(local.RunDir(r.state), "up.lock"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/lab/pki"
@@ -26,7 +27,7 @@ func (t *Target) prepare() (supervisor.Plan, error) {
 		return supervisor.Plan{}, err
 	}
 	for path, text := range configs {
-		if err := writeIfChanged(path, text); err != nil {
+		if err := files.Update(path, text, 0o600); err != nil {
 			return supervisor.Plan{}, errs.E(errs.Usage, "configuration: %w", err)
 		}
 	}
@@ -86,7 +87,7 @@ func (t *Target) signingKey() error {
 	path := t.secret("jwt.key")
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		if err := writeIfChanged(path, []byte(token.NewKeyLine())); err != nil {
+		if err := files.Update(path, []byte(token.NewKeyLine()), 0o600); err != nil {
 			return errs.E(errs.Usage, "signing key: %w", err)
 		}
 		return nil
@@ -111,10 +112,10 @@ func (t *Target) record() error {
 	}
 	text, err := os.ReadFile(path)
 	if err == nil {
-		err = writeIfChanged(t.path("inventory.yml"), text)
+		err = files.Update(t.path("inventory.yml"), text, 0o600)
 	}
 	if err == nil {
-		err = writeIfChanged(t.path("inventory.path"), []byte(path+"\n"))
+		err = files.Update(t.path("inventory.path"), []byte(path+"\n"), 0o600)
 	}
 	if err != nil {
 		return errs.E(errs.Usage, "inventory: %w", err)

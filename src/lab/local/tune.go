@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/wait"
 )
 
 var _ lab.Tunable = host{}
@@ -44,7 +46,7 @@ func (h host) Override(ctx context.Context, service string, settings map[string]
 			return err
 		}
 	}
-	if err := writeIfChanged(path, text); err != nil {
+	if err := files.Update(path, text, 0o600); err != nil {
 		return errs.E(errs.Failed, "configuration of %s: %w", service, err)
 	}
 	before := h.process(ctx, service)
@@ -70,18 +72,14 @@ func (h host) process(ctx context.Context, service string) lab.ServiceStatus {
 func (h host) renewed(ctx context.Context, service string, before int) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		now := h.process(ctx, service)
-		works := now.State == lab.Ready || now.State == lab.NotReady && !strings.HasPrefix(now.Reason, supervisor.NoAnswer)
-		if works && now.PID != before {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errs.E(errs.Failed, "%s on %s is %s after its restart: %s", service, h.node, now.State, now.Reason)
-		case <-tick.C:
-		}
+	var now lab.ServiceStatus
+	works := wait.Until(ctx, 20*time.Millisecond, func() bool {
+		now = h.process(ctx, service)
+		answers := now.State == lab.Ready || now.State == lab.NotReady && !strings.HasPrefix(now.Reason, supervisor.NoAnswer)
+		return answers && now.PID != before
+	})
+	if !works {
+		return errs.E(errs.Failed, "%s on %s is %s after its restart: %s", service, h.node, now.State, now.Reason)
 	}
+	return nil
 }

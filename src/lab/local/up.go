@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
 )
@@ -63,8 +64,8 @@ func (t *Target) Up(ctx context.Context, p lab.Progress) error {
 }
 
 // lock keeps two who bring the lab up or down apart.
-func (t *Target) lock() (*supervisor.Lock, error) {
-	lock, err := supervisor.TryLock(t.path("up.lock"))
+func (t *Target) lock() (*files.Lock, error) {
+	lock, err := files.TryLock(t.path("up.lock"))
 	if errs.Is(err, errs.Unavailable) {
 		return nil, errs.E(errs.Usage, "another `lab up` or `lab down` is at work: %w", err).WithFix("wait for it, or end it")
 	}

@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/profile"
+	"chatlab/src/wait"
 )
 
 // packages are in the image: a system that boots, that SSH and Ansible reach,
@@ -108,20 +108,17 @@ func (im *image) ensure(ctx context.Context, p lab.Progress) (string, error) {
 }
 
 func (im *image) locked(ctx context.Context) error {
-	lock, err := os.OpenFile(filepath.Join(im.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := wait.Available(ctx, pollEvery, func() (*files.Lock, error) { return files.TryLock(filepath.Join(im.dir, "lock")) })
 	if err != nil {
 		return errs.E(errs.Usage, "image cache: %w", err)
 	}
-	defer func() { _ = lock.Close() }()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return errs.E(errs.Usage, "image cache: %w", err)
-	}
+	defer lock.Unlock()
 	if _, err := os.Stat(im.path()); err == nil {
 		return nil // another lab has built it meanwhile
 	}
 	// The programs that build inherit the lock: if this one is killed, the next
 	// waits until they have ended too.
-	if _, err := unix.FcntlInt(lock.Fd(), unix.F_SETFD, 0); err != nil {
+	if err := lock.Bequeath(); err != nil {
 		return errs.E(errs.Usage, "image cache: %w", err)
 	}
 	// Of a build that was cut short. It ran in a mount namespace of its own, so

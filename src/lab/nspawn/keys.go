@@ -6,12 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // ensureKey makes an SSH key in a file, 0600, unless it is there, and returns
@@ -20,7 +20,7 @@ func ensureKey(path, comment string) (ssh.PublicKey, error) {
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		if text, err = newKey(comment); err == nil {
-			err = replace(path, text, 0o600)
+			err = files.Update(path, text, 0o600)
 		}
 	}
 	if err != nil {
@@ -52,18 +52,4 @@ func knownHosts(keys map[string]ssh.PublicKey, order []string) []byte {
 		b.WriteString(knownhosts.Line([]string{addr}, keys[addr]) + "\n")
 	}
 	return b.Bytes()
-}
-
-// replace writes a file in one step, unless it has this text already.
-func replace(path string, text []byte, mode os.FileMode) error {
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", text, mode); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

@@ -19,7 +19,9 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // Limits of a machine's end.
@@ -71,7 +73,7 @@ func (m *machine) mount(ctx context.Context) error {
 	note := filepath.Join(m.dir, "base")
 	if text, err := os.ReadFile(note); err == nil {
 		m.base = strings.TrimSpace(string(text))
-	} else if err := replace(note, []byte(m.base+"\n"), 0o600); err != nil {
+	} else if err := files.Update(note, []byte(m.base+"\n"), 0o600); err != nil {
 		return errs.E(errs.Usage, "state folder: %w", err)
 	}
 	if _, err := os.Stat(m.base); err != nil {
@@ -259,18 +261,11 @@ func isNspawn(pid int) bool {
 
 // gone waits until a machine has no process, and removes what it had on the host.
 func gone(ctx context.Context, name string, limit time.Duration) bool {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for len(running(name)) > 0 || len(inside(name)) > 0 || removeGroups(name) != nil {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return false
-		case <-ctx.Done():
-			return false
-		}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	empty := func() bool { return len(running(name)) == 0 && len(inside(name)) == 0 && removeGroups(name) == nil }
+	if !wait.Until(ctx, pollEvery, empty) {
+		return false
 	}
 	for _, dir := range []string{"propagate", "unix-export"} {
 		_ = os.Remove(filepath.Join("/run/systemd/nspawn", dir, name))

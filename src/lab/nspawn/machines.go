@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
-	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/lab/remote"
 )
 
@@ -43,11 +43,11 @@ func (s *Machines) Access() remote.Access {
 }
 
 // lock keeps two who bring the lab up or down apart.
-func (s *Machines) lock() (*supervisor.Lock, error) {
+func (s *Machines) lock() (*files.Lock, error) {
 	if err := os.MkdirAll(s.run(), 0o700); err != nil {
 		return nil, errs.E(errs.Usage, "state folder: %w", err)
 	}
-	lock, err := supervisor.TryLock(filepath.Join(s.run(), "up.lock"))
+	lock, err := files.TryLock(filepath.Join(s.run(), "up.lock"))
 	if errs.Is(err, errs.Unavailable) {
 		return nil, errs.E(errs.Usage, "another `lab up` or `lab down` is at work: %w", err).WithFix("wait for it, or end it")
 	}
@@ -135,7 +135,7 @@ func (s *Machines) boot(ctx context.Context, base string) error {
 			return err
 		}
 	}
-	if err := replace(s.Access().KnownHosts, knownHosts(keys, order), 0o600); err != nil {
+	if err := files.Update(s.Access().KnownHosts, knownHosts(keys, order), 0o600); err != nil {
 		return errs.E(errs.Usage, "known hosts: %w", err)
 	}
 	var group errgroup.Group

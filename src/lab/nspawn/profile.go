@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab/profile"
 )
 
@@ -45,7 +46,7 @@ func (s *Machines) system() (profile.Profile, error) {
 
 // recordSystem keeps which profile the machines are made with.
 func (s *Machines) recordSystem(made profile.Profile) error {
-	if err := replace(s.profilePath(), []byte(made.Name+"\n"), 0o600); err != nil {
+	if err := files.Update(s.profilePath(), []byte(made.Name+"\n"), 0o600); err != nil {
 		return errs.E(errs.Usage, "state folder: %w", err)
 	}
 	return nil

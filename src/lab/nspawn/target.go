@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/remote"
@@ -97,7 +98,7 @@ func (t *Target) makePackages(ctx context.Context, p lab.Progress) error {
 func (t *Target) record() error {
 	path, err := filepath.Abs(t.cfg.Inventory.Path)
 	if err == nil {
-		err = replace(filepath.Join(t.machines.run(), "inventory.path"), []byte(path+"\n"), 0o600)
+		err = files.Update(filepath.Join(t.machines.run(), "inventory.path"), []byte(path+"\n"), 0o600)
 	}
 	if err != nil {
 		return errs.E(errs.Usage, "inventory: %w", err)

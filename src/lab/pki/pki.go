@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // How long certificates are valid, and how long before their end they are
@@ -171,12 +172,7 @@ func write(dir, name string, template, parent *x509.Certificate, key, signer *ec
 }
 
 func writePEM(path, kind string, der []byte) error {
-	tmp := path + ".new"
-	err := os.WriteFile(tmp, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
+	if err := files.Write(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		return errs.E(errs.Failed, "certificates: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/wait"
 )
 
 // Limits of an action.
@@ -124,20 +125,12 @@ func (h *Host) doLogger(ctx context.Context, parent string, a lab.Action) error 
 }
 
 // poll calls f until it succeeds or ctx ends, with f's error then.
-func poll(ctx context.Context, f func() error) error {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		err := f()
-		if err == nil || errs.Is(err, errs.NotFound) || errs.Is(err, errs.Usage) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
+func poll(ctx context.Context, f func() error) (err error) {
+	wait.Until(ctx, pollEvery, func() bool {
+		err = f()
+		return err == nil || errs.Is(err, errs.NotFound) || errs.Is(err, errs.Usage)
+	})
+	return err
 }
 
 // AwaitReady waits until a service says that it is ready; a database, until it

@@ -1,6 +1,7 @@
 package mariadbtest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/mariadb"
+	"chatlab/src/wait"
 )
 
 // providers are the paths of Galera's library in the distributions.
@@ -109,18 +111,15 @@ func (s *Server) WaitFor(t testing.TB, status, want string) {
 	t.Helper()
 	db := s.admin(t, "")
 	defer func() { _ = db.Close() }()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for limit := time.After(patience); ; {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	reached := wait.Until(ctx, 20*time.Millisecond, func() bool {
 		var name, value string
-		if err := db.QueryRow("SHOW STATUS LIKE '"+status+"'").Scan(&name, &value); err == nil && value == want {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("%s is not %s", status, want)
-		}
+		err := db.QueryRowContext(ctx, "SHOW STATUS LIKE '"+status+"'").Scan(&name, &value)
+		return err == nil && value == want
+	})
+	if !reached {
+		t.Fatalf("%s is not %s", status, want)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // maxAnswer bounds an answer, in bytes.
@@ -63,10 +64,8 @@ func (c *Client) login(ctx context.Context, params any) error {
 		if err == nil || try == loginTries || !slices.ContainsFunc(collided, func(words string) bool { return strings.Contains(err.Error(), words) }) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Sleep(ctx, loginAgain) {
 			return err
-		case <-time.After(loginAgain):
 		}
 	}
 }

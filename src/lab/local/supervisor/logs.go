@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"chatlab/src/wait"
 )
 
 // MaxLog bounds a log file, in bytes; a longer one is moved to NAME.1, whose
@@ -15,20 +17,13 @@ const MaxLog = 8 << 20
 // limitLogs bounds the log files of a plan until ctx ends. The processes hold
 // them open for appending, so a file is copied and emptied, not renamed.
 func limitLogs(ctx context.Context, plan Plan, log *slog.Logger) {
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	wait.Every(ctx, 5*time.Second, func() {
 		for _, svc := range plan.Services {
 			if err := limitLog(svc.Log, MaxLog); err != nil {
-				log.Warn("cannot limit a log", "file", svc.Log, "error", err)
+				log.Warn("cannot limit a log", "file", svc.Log, "err", err)
 			}
 		}
-	}
+	})
 }
 
 func limitLog(path string, limit int64) error {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 )
 
 // Plan is what a supervisor runs. A service comes after those it needs.
@@ -73,17 +74,16 @@ func Mark(dir string) string {
 	return "CHATLAB_SUPERVISED_IN=" + dir
 }
 
+// Alive returns the pid of the supervisor of a folder; false if none lives.
+func Alive(dir string) (pid int, alive bool) { return files.Holder(filepath.Join(dir, lockFile)) }
+
 // Save writes the plan into a supervisor's folder.
 func (p Plan) Save(dir string) error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(dir, planFile+".new")
-	if err := os.WriteFile(tmp, append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(dir, planFile))
+	return files.Write(filepath.Join(dir, planFile), append(text, '\n'), 0o600)
 }
 
 // LoadPlan reads the plan of a folder. Code not_found if there is none, failed

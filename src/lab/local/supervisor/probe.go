@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatlab/src/lab/local/proc"
+	"chatlab/src/wait"
 )
 
 // probeEvery is how often a service that starts is asked whether it is ready.
@@ -60,26 +61,16 @@ func (p *prober) readyz(ctx context.Context, ops string) string {
 // untilReady returns true when the process is ready, false when ctx ends
 // before. said hears each new reason why it is not.
 func (p *prober) untilReady(ctx context.Context, svc Service, pid int, said func(string)) bool {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for last := ""; ; {
+	last := ""
+	return wait.Until(ctx, probeEvery, func() bool {
 		reason := p.probe(ctx, svc, pid)
 		if reason == "" && svc.Ops != "" && !proc.ListensOn(pid, svc.Ops) {
 			reason = "another process answers at " + svc.Ops
 		}
-		switch {
-		case ctx.Err() != nil:
-			return false
-		case reason == "":
-			return true
-		case reason != last:
+		if reason != "" && reason != last && ctx.Err() == nil {
 			said(reason)
 			last = reason
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
+		return reason == "" && ctx.Err() == nil
+	})
 }

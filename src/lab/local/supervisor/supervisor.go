@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/proc"
+	"chatlab/src/wait"
 )
 
 // StopLimit is how long a service has to end in good order before it is killed.
@@ -43,7 +45,10 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	lock, err := lockWithin(filepath.Join(dir, lockFile), time.Second)
+	// Briefly, those that only ask for the holder have the lock.
+	limit, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	lock, err := wait.Available(limit, 5*time.Millisecond, func() (*files.Lock, error) { return files.TryLock(filepath.Join(dir, lockFile)) })
 	if err != nil {
 		return err
 	}
@@ -60,21 +65,6 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	}
 	s.run(ctx, control)
 	return nil
-}
-
-// lockWithin takes the lock; those who only ask who holds it may have it for
-// a moment.
-func lockWithin(path string, limit time.Duration) (*Lock, error) {
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		lock, err := TryLock(path)
-		if !errs.Is(err, errs.Unavailable) || time.Now().After(deadline) {
-			return lock, err
-		}
-		<-tick.C
-	}
 }
 
 func (s *supervisor) run(ctx context.Context, control *controlServer) {

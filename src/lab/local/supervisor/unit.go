@@ -11,6 +11,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/proc"
+	"chatlab/src/wait"
 )
 
 // unit is the life of one service.
@@ -130,7 +131,7 @@ func (u *unit) pause(now time.Time) time.Duration {
 	}
 	switch {
 	case u.failures > 0:
-		return min(firstPause<<min(u.failures-1, 10), lastPause)
+		return wait.Doubled(firstPause, lastPause, u.failures-1)
 	case len(u.restarty) > often:
 		return 500 * time.Millisecond
 	}
