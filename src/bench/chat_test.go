@@ -146,6 +146,7 @@ func beginChat(t *testing.T, node, keyFile string, flags ...string) *chatServer 
 	cmd := exec.Command(binary(t, "chatd"), append(flags, "--listen="+addr, "--ops.listen="+ops, "--node="+node, "--log-level=warn",
 		"--data-dir="+filepath.Join(dir, "data"), "--token.key-file="+keyFile, "--logger.command="+binary(t, "logger"),
 		"--logger.config="+spool, "--limits.rate=1e6", "--limits.burst=1000000", "--limits.per-address=100000")...)
+	cmd.Env = append(os.Environ(), "GOGC=200") // as its unit has it
 	start(t, cmd)
 	return &chatServer{addr: addr, ops: ops, pid: cmd.Process.Pid, ring: ring, stop: func() { stopProcess(t, cmd) }}
 }

@@ -14,8 +14,6 @@ func (Ping) About() string { return "1, while healthd answers" }
 // Run implements [Check].
 func (Ping) Run(_ context.Context, params []string) (string, error) { return "1", noParams(params) }
 
-func (Ping) constant() string { return "1" }
-
 // AgentVersion is agent.version: the release of healthd.
 type AgentVersion string
 
@@ -30,8 +28,6 @@ func (v AgentVersion) Run(_ context.Context, params []string) (string, error) {
 	return string(v), noParams(params)
 }
 
-func (v AgentVersion) constant() string { return string(v) }
-
 // Hostname is agent.hostname: the node's name in the lab.
 type Hostname string
 
@@ -45,5 +41,3 @@ func (Hostname) About() string { return "the node's name" }
 func (h Hostname) Run(_ context.Context, params []string) (string, error) {
 	return string(h), noParams(params)
 }
-
-func (h Hostname) constant() string { return string(h) }

@@ -27,32 +27,17 @@ const timeout = 2500 * time.Millisecond
 // Registry finds the check of a key.
 type Registry struct {
 	checks []Check
-	known  map[string]string // values that never change, by key
 }
-
-// constant is a check whose value never changes.
-type constant interface{ constant() string }
 
 // NewRegistry makes a registry of checks, sorted by key.
 func NewRegistry(checks ...Check) *Registry {
-	r := &Registry{checks: slices.Clone(checks), known: map[string]string{}}
-	for _, c := range checks {
-		if k, ok := c.(constant); ok {
-			r.known[c.Key()] = k.constant()
-		}
-	}
+	r := &Registry{checks: slices.Clone(checks)}
 	slices.SortFunc(r.checks, func(a, b Check) int { return strings.Compare(a.Key(), b.Key()) })
 	return r
 }
 
 // Checks returns all checks, sorted by key.
 func (r *Registry) Checks() []Check { return r.checks }
-
-// Instant returns the value of a key that is known without any work.
-func (r *Registry) Instant(key string) (string, bool) {
-	value, ok := r.known[key]
-	return value, ok
-}
 
 // Value returns the value of an item key. Fails with bad_request, not_found (an
 // unknown key) and failed.

@@ -14,7 +14,7 @@ import (
 var known219 = map[string]string{
 	"Unit":    "Description Documentation After Before Wants Requires",
 	"Install": "WantedBy",
-	"Service": "Type User Group EnvironmentFile PermissionsStartOnly ExecStartPre ExecStart ExecStop ExecStopPost Restart RestartSec " +
+	"Service": "Type User Group Environment EnvironmentFile PermissionsStartOnly ExecStartPre ExecStart ExecStop ExecStopPost Restart RestartSec " +
 		"StartLimitInterval StartLimitBurst TimeoutStartSec TimeoutStopSec RuntimeDirectoryMode " +
 		"UMask LimitNOFILE NoNewPrivileges CapabilityBoundingSet PrivateTmp PrivateDevices ProtectHome ProtectSystem ReadOnlyDirectories " +
 		"ReadWriteDirectories InaccessibleDirectories RestrictAddressFamilies SystemCallArchitectures RuntimeDirectory SyslogIdentifier",

@@ -50,10 +50,12 @@ func ParseAllow(list []string) (*Allow, error) {
 // Has tells whether an address may ask. Names are looked up each time, as
 // Zabbix's agent does.
 func (a *Allow) Has(ctx context.Context, addr netip.Addr) bool {
-	if a.listed(addr) {
-		return true
-	}
 	addr = addr.Unmap().WithZone("")
+	for _, p := range a.nets {
+		if p.Contains(addr) {
+			return true
+		}
+	}
 	for _, name := range a.names {
 		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		if err != nil {
@@ -63,17 +65,6 @@ func (a *Allow) Has(ctx context.Context, addr netip.Addr) bool {
 			if f.Unmap() == addr {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// listed tells whether an address is in the list without a look-up.
-func (a *Allow) listed(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	for _, p := range a.nets {
-		if p.Contains(addr) {
-			return true
 		}
 	}
 	return false

@@ -22,31 +22,26 @@ func TestPassiveChecksOfTheManual(t *testing.T) {
 	handle := func(_ context.Context, key string) (string, error) {
 		return map[string]string{"agent.ping": "1", "agent.version": "7.0.0"}[key], nil
 	}
-	for name, instant := range map[string]func(string) (string, bool){
-		"goroutine": nil,
-		"instant":   func(key string) (string, bool) { v, err := handle(t.Context(), key); return v, err == nil },
+	addr := run(t, handle, zbx.Options{Allow: list})
+	for _, one := range []struct{ request, answer string }{
+		{"passive-request.json", "passive-answer.json"}, {"passive-request-ping.json", "passive-answer-ping.json"},
 	} {
-		addr := run(t, handle, zbx.Options{Allow: list, Instant: instant})
-		for _, one := range []struct{ request, answer string }{
-			{"passive-request.json", "passive-answer.json"}, {"passive-request-ping.json", "passive-answer-ping.json"},
-		} {
-			t.Run(name+" "+one.request, func(t *testing.T) {
-				got := raw(t, addr, zbx.AppendFrame(nil, []byte(manual(t, one.request))))
-				if len(got) < 13 || !sameJSON(t, got[13:], manual(t, one.answer)) {
-					t.Errorf("server: %q, want %s", got, manual(t, one.answer))
-				}
-				peer := answering(t, manual(t, one.answer))
-				key := map[bool]string{true: "agent.ping", false: "agent.version"}[one.request == "passive-request-ping.json"]
-				value, err := zbx.GetJSON(t.Context(), peer.addr, key, 3*time.Second)
-				want, _ := handle(t.Context(), key)
-				if value != want || err != nil {
-					t.Errorf("client: %q, %v", value, err)
-				}
-				if asked := <-peer.asked; !sameJSON(t, asked, manual(t, one.request)) {
-					t.Errorf("client asked %s, want %s", asked, manual(t, one.request))
-				}
-			})
-		}
+		t.Run(one.request, func(t *testing.T) {
+			got := raw(t, addr, zbx.AppendFrame(nil, []byte(manual(t, one.request))))
+			if len(got) < 13 || !sameJSON(t, got[13:], manual(t, one.answer)) {
+				t.Errorf("server: %q, want %s", got, manual(t, one.answer))
+			}
+			peer := answering(t, manual(t, one.answer))
+			key := map[bool]string{true: "agent.ping", false: "agent.version"}[one.request == "passive-request-ping.json"]
+			value, err := zbx.GetJSON(t.Context(), peer.addr, key, 3*time.Second)
+			want, _ := handle(t.Context(), key)
+			if value != want || err != nil {
+				t.Errorf("client: %q, %v", value, err)
+			}
+			if asked := <-peer.asked; !sameJSON(t, asked, manual(t, one.request)) {
+				t.Errorf("client asked %s, want %s", asked, manual(t, one.request))
+			}
+		})
 	}
 }
 

@@ -27,11 +27,6 @@ type Options struct {
 	Version string        // in JSON answers, default "7.0.0"
 	MaxConn int           // connections at once, default 256
 	TLS     *tls.Config   // nil: none; else nothing is answered without it
-
-	// Instant gives the value of a key that is known without waiting, as
-	// agent.ping's is. Such a key is answered where its connection is accepted,
-	// which costs a third of what a goroutine and a poller do. Nil: none.
-	Instant func(key string) (value string, ok bool)
 }
 
 // notSupported begins an answer without a value.
@@ -86,11 +81,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
 	defer stop()
 	defer s.conns.Wait()
-	if s.opt.Instant != nil && s.opt.TLS == nil {
-		if l := newInstant(s); l != nil {
-			return l.serve(ctx)
-		}
-	}
 	for s.slot(ctx) {
 		conn, err := s.ln.Accept()
 		if err != nil {
@@ -101,7 +91,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			continue
 		}
 		peer, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		s.goServe(ctx, conn, peer.Addr(), nil)
+		s.goServe(ctx, conn, peer.Addr())
 	}
 	return nil
 }
@@ -119,21 +109,20 @@ func (s *Server) slot(ctx context.Context) bool {
 // acceptAgain is the pause after a failed accept.
 const acceptAgain = 20 * time.Millisecond
 
-// goServe serves a connection in a goroutine of its own; it holds a slot. begun
-// is what was read of it already.
-func (s *Server) goServe(ctx context.Context, conn net.Conn, peer netip.Addr, begun []byte) {
+// goServe serves a connection in a goroutine of its own; it holds a slot.
+func (s *Server) goServe(ctx context.Context, conn net.Conn, peer netip.Addr) {
 	s.conns.Go(func() {
 		defer func() { <-s.slots }()
 		defer func() { _ = conn.Close() }()
 		if s.opt.Allow.Has(ctx, peer) {
-			s.serve(ctx, conn, begun)
+			s.serve(ctx, conn)
 		}
 	})
 }
 
 // serve answers the one request of a connection. A peer that may not ask, and
 // a request that is none, get no answer, as from Zabbix's agent.
-func (s *Server) serve(ctx context.Context, conn net.Conn, begun []byte) {
+func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	if s.opt.TLS != nil {
 		conn = tls.Server(conn, s.opt.TLS)
 	}
@@ -142,7 +131,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, begun []byte) {
 	}
 	buf := s.bufs.Get().(*[]byte)
 	defer func() { s.bufs.Put(buf) }()
-	request, err := readRequest(conn, append((*buf)[:0], begun...))
+	request, err := readRequest(conn, (*buf)[:0])
 	if err != nil {
 		return
 	}
@@ -156,13 +145,11 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, begun []byte) {
 	}
 }
 
-// readRequest completes what have begins: a frame, or a bare line.
-func readRequest(r io.Reader, have []byte) ([]byte, error) {
-	var err error
-	if len(have) == 0 {
-		if have, err = more(r, have, bufferSize); err != nil {
-			return nil, err
-		}
+// readRequest reads a frame or a bare line; buf is empty, and room for it.
+func readRequest(r io.Reader, buf []byte) ([]byte, error) {
+	have, err := more(r, buf, bufferSize)
+	if err != nil {
+		return nil, err
 	}
 	if have[0] == magic[0] {
 		if h, err := parseHeader(have); err == nil && uint64(len(have)-h.size) > h.length {

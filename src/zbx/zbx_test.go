@@ -180,33 +180,15 @@ func TestAllowKnowsAddressesNetworksAndNames(t *testing.T) {
 	}
 }
 
-// serve runs a server with a few keys until the test ends, with the keys that
-// are known at once answered in place, or not.
-func serve(t *testing.T, allow string, instant bool) string {
+// serve runs a server with a few keys until the test ends.
+func serve(t *testing.T, allow string) string {
 	t.Helper()
 	list, err := zbx.ParseAllow([]string{allow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := zbx.Options{Allow: list, Timeout: 300 * time.Millisecond}
-	if instant {
-		opt.Instant = func(key string) (string, bool) {
-			value, err := answer(expired(), key)
-			return value, err == nil
-		}
-	}
-	return run(t, answer, opt)
+	return run(t, answer, zbx.Options{Allow: list, Timeout: 300 * time.Millisecond})
 }
-
-// expired is a context that has ended.
-func expired() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}
-
-// ways are both of serving.
-var ways = map[string]bool{"goroutine": false, "instant": true}
 
 // run serves until the test ends.
 func run(t *testing.T, handle zbx.Handler, opt zbx.Options) string {
@@ -241,12 +223,7 @@ func answer(ctx context.Context, key string) (string, error) {
 }
 
 func TestServerAnswersBothForms(t *testing.T) {
-	for name, instant := range ways {
-		t.Run(name, func(t *testing.T) { answersBothForms(t, serve(t, "127.0.0.1", instant)) })
-	}
-}
-
-func answersBothForms(t *testing.T, addr string) {
+	addr := serve(t, "127.0.0.1")
 	tests := map[string]struct{ key, value, reason string }{
 		"value": {"agent.ping", "1", ""}, "empty": {"empty", "", ""},
 		"unknown": {"nope", "", "Unsupported item key."}, "slow": {"slow", "", "Timeout."},
@@ -292,12 +269,7 @@ func raw(t *testing.T, addr string, send []byte) string {
 }
 
 func TestServerSurvivesEveryOddRequest(t *testing.T) {
-	for name, instant := range ways {
-		t.Run(name, func(t *testing.T) { survives(t, serve(t, "127.0.0.1", instant)) })
-	}
-}
-
-func survives(t *testing.T, addr string) {
+	addr := serve(t, "127.0.0.1")
 	reply := func(text string) string { return string(zbx.AppendFrame(nil, []byte(text))) }
 	unsupported := reply("ZBX_NOTSUPPORTED\x00Unsupported item key.")
 	tests := map[string]struct {
@@ -332,28 +304,21 @@ func survives(t *testing.T, addr string) {
 }
 
 func TestStrangerGetsNothing(t *testing.T) {
-	for name, instant := range ways {
-		for _, allow := range []string{"192.0.2.1", "no-such-name.invalid"} {
-			t.Run(name+" "+allow, func(t *testing.T) { getsNothing(t, serve(t, allow, instant)) })
-		}
-	}
-}
-
-func TestNameOnTheListIsLookedUp(t *testing.T) {
-	for name, instant := range ways {
-		t.Run(name, func(t *testing.T) {
-			if v, err := zbx.Get(t.Context(), serve(t, "localhost", instant), "agent.ping"); v != "1" {
-				t.Fatalf("%q, %v", v, err)
+	for _, allow := range []string{"192.0.2.1", "no-such-name.invalid"} {
+		t.Run(allow, func(t *testing.T) {
+			addr := serve(t, allow)
+			if got := raw(t, addr, zbx.AppendFrame(nil, []byte("agent.ping"))); got != "" {
+				t.Fatalf("a stranger got %q", got)
+			}
+			if _, err := zbx.Get(t.Context(), addr, "agent.ping"); !errs.Is(err, errs.Unavailable) {
+				t.Fatalf("error = %v", err)
 			}
 		})
 	}
 }
 
-func getsNothing(t *testing.T, addr string) {
-	if got := raw(t, addr, zbx.AppendFrame(nil, []byte("agent.ping"))); got != "" {
-		t.Fatalf("a stranger got %q", got)
-	}
-	if _, err := zbx.Get(t.Context(), addr, "agent.ping"); !errs.Is(err, errs.Unavailable) {
-		t.Fatalf("error = %v", err)
+func TestNameOnTheListIsLookedUp(t *testing.T) {
+	if v, err := zbx.Get(t.Context(), serve(t, "localhost"), "agent.ping"); v != "1" {
+		t.Fatalf("%q, %v", v, err)
 	}
 }

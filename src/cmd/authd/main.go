@@ -46,7 +46,6 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	hugePages(cfg.Limits.HashSlots)
 	d, err := listen(cfg, log)
 	if err != nil {
 		return err

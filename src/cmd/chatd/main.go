@@ -45,7 +45,6 @@ func run(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	defer d.log.Close()
-	tuneGC()
 	logger.Info("serving", "version", app.Version(), "address", d.chat.Addr(), "ops", d.ops.Addr())
 	return d.serve(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
@@ -43,7 +44,7 @@ func serve(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	m := newMeasure(ops.Registry)
-	server, err := zbx.Listen(cfg.Listen, m.handler(agent.checks.Value), zbx.Options{Allow: allow, TLS: encrypt, Instant: m.instant(agent.checks.Instant)})
+	server, err := zbx.Listen(cfg.Listen, m.handler(agent.checks.Value), zbx.Options{Allow: allow, TLS: encrypt})
 	if err != nil {
 		return err
 	}
@@ -76,15 +77,15 @@ type measure struct {
 }
 
 func newMeasure(reg prometheus.Registerer) *measure {
+	auto := promauto.With(reg)
 	m := &measure{
-		count: prometheus.NewCounterVec(prometheus.CounterOpts{
+		count: auto.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "chatlab", Subsystem: "health", Name: "checks_total", Help: "Checks that were asked for, by result.",
 		}, []string{"result"}),
-		took: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "chatlab", Subsystem: "health", Name: "check_seconds", Help: "Time of a check that was not known at once.", Buckets: prometheus.DefBuckets,
+		took: auto.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "chatlab", Subsystem: "health", Name: "check_seconds", Help: "Time of a check.", Buckets: prometheus.DefBuckets,
 		}),
 	}
-	reg.MustRegister(m.count, m.took)
 	m.ok = m.count.WithLabelValues("ok")
 	return m
 }
@@ -100,15 +101,5 @@ func (m *measure) handler(handle zbx.Handler) zbx.Handler {
 		}
 		m.ok.Inc()
 		return value, nil
-	}
-}
-
-func (m *measure) instant(known func(string) (string, bool)) func(string) (string, bool) {
-	return func(key string) (string, bool) {
-		value, ok := known(key)
-		if ok {
-			m.ok.Inc()
-		}
-		return value, ok
 	}
 }
