@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/errs"
 )
@@ -17,29 +18,29 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer, p *pool) *metrics {
+	auto := promauto.With(reg)
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "chatlab_auth_requests_total",
 			Help: "Requests by call (login, signup, refresh, getuser, health, other) and result (ok or the code of the refusal).",
 		}, []string{"call", "result"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "chatlab_auth_request_seconds",
 			Help:    "Time from a request's header to its answer, by call.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call"}),
-		hashing: prometheus.NewHistogram(prometheus.HistogramOpts{
+		hashing: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "chatlab_auth_hash_seconds",
 			Help:    "Time in a hash slot, without the wait for it.",
 			Buckets: []float64{.005, .01, .02, .03, .05, .1, .2, .5, 1},
 		}),
 	}
-	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chatlab_auth_hash_waiting", Help: "Requests that wait for a hash slot.",
 	}, func() float64 { return float64(p.waiting.Load()) })
-	busy := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chatlab_auth_hash_busy", Help: "Hash slots in use.",
 	}, func() float64 { return float64(len(p.slots)) })
-	reg.MustRegister(m.requests, m.seconds, m.hashing, waiting, busy)
 	// The series that dashboards and triggers watch exist before the first event.
 	for _, call := range []string{"login", "signup", "refresh"} {
 		m.requests.WithLabelValues(call, "ok")

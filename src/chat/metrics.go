@@ -2,6 +2,7 @@ package chat
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/errs"
 )
@@ -23,32 +24,24 @@ type Metrics struct {
 
 // NewMetrics makes the metrics and registers them.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	opts := func(name, help string) prometheus.Opts {
-		return prometheus.Opts{Namespace: "chatlab", Subsystem: "chat", Name: name, Help: help}
-	}
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts(opts(name, help)))
-	}
-	m := &Metrics{
-		connections: prometheus.NewGauge(prometheus.GaugeOpts(opts("connections", "Open connections."))),
-		sessions:    prometheus.NewGauge(prometheus.GaugeOpts(opts("sessions", "Authorised connections."))),
-		linesIn:     counter("lines_in_total", "Lines from clients that were stored."),
-		linesOut:    counter("lines_out_total", "Lines of rooms given to connections."),
-		bytesIn:     counter("bytes_in_total", "Bytes of lines from clients, without line ends."),
-		bytesOut:    counter("bytes_out_total", "Bytes written to clients."),
-		slow:        counter("slow_consumers_total", "Connections cut because they read too slowly."),
-		resumes:     counter("resumes_total", "Sessions that began after a given line."),
-		repeats:     counter("repeats_total", "Lines that were stored before and dropped."),
-		refusals:    prometheus.NewCounterVec(prometheus.CounterOpts(opts("refusals_total", "Refusals by code.")), []string{"code"}),
-		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "chatlab", Subsystem: "chat", Name: "fanout_delay_seconds",
+	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_chat_", reg))
+	return &Metrics{
+		connections: auto.NewGauge(prometheus.GaugeOpts{Name: "connections", Help: "Open connections."}),
+		sessions:    auto.NewGauge(prometheus.GaugeOpts{Name: "sessions", Help: "Authorised connections."}),
+		linesIn:     auto.NewCounter(prometheus.CounterOpts{Name: "lines_in_total", Help: "Lines from clients that were stored."}),
+		linesOut:    auto.NewCounter(prometheus.CounterOpts{Name: "lines_out_total", Help: "Lines of rooms given to connections."}),
+		bytesIn:     auto.NewCounter(prometheus.CounterOpts{Name: "bytes_in_total", Help: "Bytes of lines from clients, without line ends."}),
+		bytesOut:    auto.NewCounter(prometheus.CounterOpts{Name: "bytes_out_total", Help: "Bytes written to clients."}),
+		slow:        auto.NewCounter(prometheus.CounterOpts{Name: "slow_consumers_total", Help: "Connections cut because they read too slowly."}),
+		resumes:     auto.NewCounter(prometheus.CounterOpts{Name: "resumes_total", Help: "Sessions that began after a given line."}),
+		repeats:     auto.NewCounter(prometheus.CounterOpts{Name: "repeats_total", Help: "Lines that were stored before and dropped."}),
+		refusals:    auto.NewCounterVec(prometheus.CounterOpts{Name: "refusals_total", Help: "Refusals by code."}, []string{"code"}),
+		delay: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "fanout_delay_seconds",
 			Help:    "Time from storing the oldest line of a pass to the end of its writes.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .02, .04, .08, .16, .32, .64, 1.28, 2.56},
 		}),
 	}
-	reg.MustRegister(m.connections, m.sessions, m.linesIn, m.linesOut, m.bytesIn, m.bytesOut,
-		m.delay, m.slow, m.resumes, m.repeats, m.refusals)
-	return m
 }
 
 func (m *Metrics) refused(code errs.Code) { m.refusals.WithLabelValues(string(code)).Inc() }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/semaphore"
 
 	"chatlab/src/errs"
@@ -69,15 +70,11 @@ func NewEmitter(cfg LoggerConfig, log *slog.Logger, reg prometheus.Registerer) *
 		cfg.Timeout = defaultWait
 	}
 	em := &Emitter{cfg: cfg, log: log, room: semaphore.NewWeighted(maxUnacked), wake: make(chan struct{}, 1)}
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Name: name, Help: help})
-	}
-	em.born = counter("events_born_total", "Events handed to the pipe.")
-	em.durable = counter("events_durable_total", "Events that the logger acknowledged.")
-	em.restarts = counter("logger_restarts_total", "Loggers started after the first.")
-	unacked := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "chatlab", Name: "events_unacked",
-		Help: "Events that wait for the logger's acknowledgement."}, em.unacked)
-	reg.MustRegister(em.born, em.durable, em.restarts, unacked)
+	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_", reg))
+	em.born = auto.NewCounter(prometheus.CounterOpts{Name: "events_born_total", Help: "Events handed to the pipe."})
+	em.durable = auto.NewCounter(prometheus.CounterOpts{Name: "events_durable_total", Help: "Events that the logger acknowledged."})
+	em.restarts = auto.NewCounter(prometheus.CounterOpts{Name: "logger_restarts_total", Help: "Loggers started after the first."})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_unacked", Help: "Events that wait for the logger's acknowledgement."}, em.unacked)
 	return em
 }
 

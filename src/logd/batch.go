@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/event"
 	"chatlab/src/wait"
@@ -145,28 +146,21 @@ func (n *newest) see(born, now time.Time) {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "logd", Name: name, Help: help})
-		reg.MustRegister(c)
-		return c
-	}
+	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_logd_", reg))
 	m := &metrics{
-		received: counter("received_total", "Events received."),
-		stored:   counter("stored_total", "Events stored, repeats not counted."),
-		repeats:  counter("repeats_total", "Events that were stored already."),
-		batches:  counter("batches_total", "Batches stored."),
-		failures: counter("failures_total", "Attempts to store a batch that failed."),
-		bad:      counter("bad_lines_total", "Lines that were no events, or events that the database refused."),
-		refused:  counter("refused_connections_total", "Connections without a certificate of the CA."),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logd",
-			Name: "connections", Help: "Loggers connected."}),
-		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "chatlab", Subsystem: "logd", Name: "lag_seconds",
+		received:    auto.NewCounter(prometheus.CounterOpts{Name: "received_total", Help: "Events received."}),
+		stored:      auto.NewCounter(prometheus.CounterOpts{Name: "stored_total", Help: "Events stored, repeats not counted."}),
+		repeats:     auto.NewCounter(prometheus.CounterOpts{Name: "repeats_total", Help: "Events that were stored already."}),
+		batches:     auto.NewCounter(prometheus.CounterOpts{Name: "batches_total", Help: "Batches stored."}),
+		failures:    auto.NewCounter(prometheus.CounterOpts{Name: "failures_total", Help: "Attempts to store a batch that failed."}),
+		bad:         auto.NewCounter(prometheus.CounterOpts{Name: "bad_lines_total", Help: "Lines that were no events, or events that the database refused."}),
+		refused:     auto.NewCounter(prometheus.CounterOpts{Name: "refused_connections_total", Help: "Connections without a certificate of the CA."}),
+		connections: auto.NewGauge(prometheus.GaugeOpts{Name: "connections", Help: "Loggers connected."}),
+		lag: auto.NewHistogram(prometheus.HistogramOpts{Name: "lag_seconds",
 			Help: "From an event's birth (known to the second) to its being stored.", Buckets: []float64{1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400}}),
 	}
-	reg.MustRegister(m.connections, m.lag)
-	births := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logd", Name: "newest_timestamp_seconds",
+	births := auto.NewGaugeVec(prometheus.GaugeOpts{Name: "newest_timestamp_seconds",
 		Help: "Birth of the newest event stored since the start, as Unix time; 0: none."}, []string{"server"})
-	reg.MustRegister(births)
 	m.newest = map[string]*newest{}
 	for _, server := range []string{"auth", "chat"} { // others are no lab's: a label for each would have no end
 		m.newest[server] = &newest{gauge: births.WithLabelValues(server)}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/errs"
 	"chatlab/src/files"
@@ -135,37 +136,37 @@ func (l *Logger) reject(from, why string, line []byte) {
 
 // metrics of a logger.
 type metrics struct {
+	registry                             *prometheus.Registry
 	received, rejected, relayed, damaged prometheus.Counter
 	connected                            prometheus.Gauge
 }
 
 func newMetrics() *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "logger", Name: name, Help: help})
-	}
+	registry := prometheus.NewRegistry()
+	auto := promauto.With(registry)
 	return &metrics{
-		received: counter("received_total", "Events taken from the pipe."),
-		rejected: counter("rejected_total", "Lines that were no events, or that a log server refused."),
-		relayed:  counter("relayed_total", "Events that a log server has stored."),
-		damaged:  counter("damaged_total", "Damaged places found in the spool."),
-		connected: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logger",
-			Name: "connected", Help: "1 while connected to a log server."}),
+		registry:  registry,
+		received:  auto.NewCounter(prometheus.CounterOpts{Name: "received_total", Help: "Events taken from the pipe."}),
+		rejected:  auto.NewCounter(prometheus.CounterOpts{Name: "rejected_total", Help: "Lines that were no events, or that a log server refused."}),
+		relayed:   auto.NewCounter(prometheus.CounterOpts{Name: "relayed_total", Help: "Events that a log server has stored."}),
+		damaged:   auto.NewCounter(prometheus.CounterOpts{Name: "damaged_total", Help: "Damaged places found in the spool."}),
+		connected: auto.NewGauge(prometheus.GaugeOpts{Name: "connected", Help: "1 while connected to a log server."}),
 	}
 }
 
 // Register adds the logger's metrics to a registry.
 func (l *Logger) Register(reg prometheus.Registerer) {
-	gauge := func(name, help string, read func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "logger", Name: name, Help: help}, read)
-	}
-	m := l.metrics
-	reg.MustRegister(m.received, m.rejected, m.relayed, m.damaged, m.connected,
-		gauge("spool_full", "1 while the pipe is not read, for want of room.", func() float64 {
-			if l.spool.isFull() {
-				return 1
-			}
-			return 0
-		}),
-		gauge("spool_bytes", "Bytes on disk.", func() float64 { _, total := l.spool.backlog(); return float64(total) }),
-		gauge("backlog_bytes", "Bytes that no log server has stored yet.", func() float64 { waiting, _ := l.spool.backlog(); return float64(waiting) }))
+	reg = prometheus.WrapRegistererWithPrefix("chatlab_logger_", reg)
+	reg.MustRegister(l.metrics.registry)
+	auto := promauto.With(reg)
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "spool_full", Help: "1 while the pipe is not read, for want of room."}, func() float64 {
+		if l.spool.isFull() {
+			return 1
+		}
+		return 0
+	})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "spool_bytes", Help: "Bytes on disk."},
+		func() float64 { _, total := l.spool.backlog(); return float64(total) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "backlog_bytes", Help: "Bytes that no log server has stored yet."},
+		func() float64 { waiting, _ := l.spool.backlog(); return float64(waiting) })
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
@@ -167,22 +168,18 @@ func (l *Log) others() []string {
 }
 
 // clusterMetrics shows what redundancy there is.
-func (l *Log) clusterMetrics(reg prometheus.Registerer) {
-	gauge := func(name, help string, value func() float64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "chatlab", Subsystem: "chatlog", Name: name, Help: help}, value))
-	}
-	gauge("members", "Servers of the chat log that reach each other, this one too.",
+func (l *Log) clusterMetrics(auto promauto.Factory) {
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "members", Help: "Servers of the chat log that reach each other, this one too."},
 		func() float64 { return float64(1 + len(l.others())) })
-	gauge("members_expected", "Servers that the chat log's configuration names.",
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "members_expected", Help: "Servers that the chat log's configuration names."},
 		func() float64 { return float64(l.opts.Cluster.members()) })
-	gauge("leader", "1 on the server that orders the chat log.", func() float64 { return number(l.leads()) })
-	gauge("quorum", "1 while the chat log has a leader and stores lines.", func() float64 { return number(l.health.quorum.Load()) })
-	gauge("replicas_current", "Replicas of the chat log that have all of it.",
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "leader", Help: "1 on the server that orders the chat log."}, func() float64 { return number(l.leads()) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "quorum", Help: "1 while the chat log has a leader and stores lines."}, func() float64 { return number(l.health.quorum.Load()) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replicas_current", Help: "Replicas of the chat log that have all of it."},
 		func() float64 { return float64(l.health.current.Load()) })
-	gauge("replicas_expected", "Replicas of the chat log that should have all of it.",
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replicas_expected", Help: "Replicas of the chat log that should have all of it."},
 		func() float64 { return float64(l.opts.Cluster.replicas()) })
-	gauge("replica_lag", "Lines that the replica furthest behind lacks.",
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replica_lag", Help: "Lines that the replica furthest behind lacks."},
 		func() float64 { return float64(l.health.lag.Load()) })
 }
 

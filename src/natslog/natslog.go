@@ -49,6 +49,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/chat"
 	"chatlab/src/errs"
@@ -150,15 +151,12 @@ func (o Options) mend() string {
 }
 
 func (l *Log) metrics(reg prometheus.Registerer) {
-	l.published = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "chatlog",
-		Name: "published_total", Help: "Lines stored, without repeats."})
-	l.emitted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "chatlab", Subsystem: "chatlog",
-		Name: "emitted_total", Help: "Lines whose event the logger has."})
-	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "chatlab", Subsystem: "chatlog",
-		Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
+	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_chatlog_", reg))
+	l.published = auto.NewCounter(prometheus.CounterOpts{Name: "published_total", Help: "Lines stored, without repeats."})
+	l.emitted = auto.NewCounter(prometheus.CounterOpts{Name: "emitted_total", Help: "Lines whose event the logger has."})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
 		func() float64 { return float64(l.backlog.Load()) })
-	reg.MustRegister(l.published, l.emitted, backlog)
-	l.clusterMetrics(reg)
+	l.clusterMetrics(auto)
 }
 
 // Close stops the server. Lines that were acknowledged are in its files.
