@@ -15,7 +15,7 @@ import (
 // each other and the ground, the ground only errs.
 var (
 	ground = []string{"errs", "wait", "files"}
-	leaves = []string{"app", "dial", "token", "mtls", "event", "wire", "zbx"}
+	leaves = []string{"app", "dial", "token", "mtls", "event", "wire", "zbx", "metrics"}
 )
 
 // services hold what the daemons do; adapters one technology each.

@@ -26,6 +26,7 @@ import (
 
 	"chatlab/src/event"
 	"chatlab/src/ferret"
+	"chatlab/src/metrics"
 	"chatlab/src/mtls/mtlstest"
 )
 
@@ -209,19 +210,12 @@ func (p *pipeline) waitStored(t *testing.T, want int) {
 
 // metricOf returns one figure of a daemon, or -1 while it does not answer.
 func metricOf(ops, name string) float64 {
-	res, err := http.Get("http://" + ops + "/metrics")
+	page, err := metrics.Get(context.Background(), http.DefaultClient, ops)
 	if err != nil {
 		return -1
 	}
-	defer func() { _ = res.Body.Close() }()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			if v, err := strconv.ParseFloat(text, 64); err == nil {
-				return v
-			}
-		}
-	}
-	return -1
+	value, _ := page.Sum(metrics.Named(name))
+	return value
 }
 
 func unusedAddr(t *testing.T) string {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"chatlab/src/errs"
+	"chatlab/src/metrics"
 )
 
 // Backlog is chatlab.events.backlog[(auth|chat)]: the bytes of events that no
@@ -41,6 +42,6 @@ func (b *Backlog) Run(ctx context.Context, params []string) (string, error) {
 	if len(addrs) == 0 {
 		return "", errs.E(errs.Failed, "No ops listener of a logger is configured.")
 	}
-	value, err := b.scraper.sum(ctx, addrs, series{name: "chatlab_logger_backlog_bytes"})
+	value, err := b.scraper.sum(ctx, addrs, metrics.Named("chatlab_logger_backlog_bytes"))
 	return strconv.FormatFloat(value, 'f', -1, 64), err
 }

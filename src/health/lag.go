@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"chatlab/src/errs"
+	"chatlab/src/metrics"
 	"chatlab/src/wait"
 )
 
@@ -159,7 +162,9 @@ func (l *Lag) stored(ctx context.Context, kind string, born time.Time) (bool, er
 		if err != nil {
 			continue
 		}
-		at, known := find(page, series{name: newest, labels: `server="` + kind + `"`})
+		want := metrics.Named(newest)
+		want["server"] = model.LabelValue(kind)
+		at, known := page.Sum(want)
 		if !known {
 			return false, errs.E(errs.Failed, "%s has no metric %s: is it another version?", addr, newest)
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"chatlab/src/errs"
+	"chatlab/src/metrics"
 )
 
 // Metric is chatlab.metric[DAEMON,NAME]: a metric of a daemon's ops listener,
@@ -37,8 +38,8 @@ func (m *Metric) Run(ctx context.Context, params []string) (string, error) {
 	case len(addrs) == 0:
 		return "", errs.E(errs.Failed, "No ops listener of %s is configured.", params[0])
 	}
-	want, ok := parseSeries(params[1])
-	if !ok {
+	want, err := metrics.ParseSeries(params[1])
+	if err != nil {
 		return "", errs.E(errs.BadRequest, "%q is no name of a metric.", clip(params[1]))
 	}
 	value, err := m.scraper.sum(ctx, addrs, want)

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"chatlab/src/lab/inventory"
+	"chatlab/src/metrics"
 	"chatlab/src/wait"
 )
 
@@ -67,19 +67,21 @@ func clusterFacts(ctx context.Context, e *Env) ([]clusterFact, error) {
 			return nil, fmt.Errorf("chatd on %s: %w", n.Name, err)
 		}
 		add := func(name string, want float64) {
-			facts = append(facts, clusterFact{"chatlab_chatlog_" + name + " on " + n.Name, want, m["chatlab_chatlog_"+name]})
+			is, _ := m.Sum(metrics.Named("chatlab_chatlog_" + name))
+			facts = append(facts, clusterFact{"chatlab_chatlog_" + name + " on " + n.Name, want, is})
 		}
 		add("members", all)
 		add("members_expected", all)
 		add("replicas_current", min(maxReplicas, all))
 		add("quorum", 1)
-		leaders += m["chatlab_chatlog_leader"]
+		leader, _ := m.Sum(metrics.Named("chatlab_chatlog_leader"))
+		leaders += leader
 	}
 	return append(facts, clusterFact{"servers that lead", 1, leaders}), nil
 }
 
-// metrics reads those metrics of a daemon that have no labels.
-func (e *Env) metrics(ctx context.Context, ops string) (map[string]float64, error) {
+// metrics reads the metrics of a daemon.
+func (e *Env) metrics(ctx context.Context, ops string) (metrics.Page, error) {
 	r, err := e.get(ctx, "http://"+ops+"/metrics")
 	if err != nil {
 		return nil, err
@@ -87,12 +89,5 @@ func (e *Env) metrics(ctx context.Context, ops string) (map[string]float64, erro
 	if r.status != http.StatusOK {
 		return nil, failf("200 of /metrics", "%d", r.status)
 	}
-	out := map[string]float64{}
-	for line := range strings.Lines(r.body) {
-		name, text, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if value, err := strconv.ParseFloat(text, 64); ok && err == nil {
-			out[name] = value
-		}
-	}
-	return out, nil
+	return metrics.Parse(strings.NewReader(r.body))
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"chatlab/src/metrics"
 )
 
 // isolationTimeout is how long a private port may stay silent on a public
@@ -69,8 +71,13 @@ func opsMetrics(e *Env, ctx context.Context, base string) error {
 	}
 	e.Same("status", http.StatusOK, r.status)
 	e.Same("content type", "text/plain", r.ctype)
-	for _, metric := range []string{"go_goroutines", "process_resident_memory_bytes"} {
-		e.True(strings.Contains(r.body, "\n"+metric+" "), "the metric "+metric, "none of this name")
+	page, err := metrics.Parse(strings.NewReader(r.body))
+	if err != nil {
+		return failf("metrics", "%v", err)
+	}
+	for _, name := range []string{"go_goroutines", "process_resident_memory_bytes"} {
+		_, found := page.Sum(metrics.Named(name))
+		e.True(found, "the metric "+name, "none of this name")
 	}
 	return nil
 }

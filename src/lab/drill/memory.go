@@ -1,17 +1,15 @@
 package drill
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/metrics"
 	"chatlab/src/wait"
 )
 
@@ -68,21 +66,9 @@ func opsClient(l *lab.Lab) *http.Client {
 func metric(ctx context.Context, client *http.Client, ops, name string) (float64, bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
+	page, err := metrics.Get(ctx, client, ops)
 	if err != nil {
 		return 0, false
 	}
-	res, err := client.Do(req)
-	if err != nil {
-		return 0, false
-	}
-	defer func() { _ = res.Body.Close() }()
-	lines := bufio.NewScanner(io.LimitReader(res.Body, 4<<20))
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			v, err := strconv.ParseFloat(rest, 64)
-			return v, err == nil
-		}
-	}
-	return 0, false
+	return page.Sum(metrics.Named(name))
 }
