@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -13,10 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"chatlab/src/app"
 	"chatlab/src/files"
+	"chatlab/src/lab/local/proc"
 	"chatlab/src/lab/local/supervisor"
 )
 
@@ -130,16 +131,16 @@ func (t *Target) disk() Finding {
 
 func memory() Finding {
 	f := Finding{Name: "memory", What: "memory available", Result: OK}
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		f.Result, f.Why = Warn, err.Error()
-		return f
+	var mem procfs.Meminfo
+	kernel, err := procfs.NewDefaultFS()
+	if err == nil {
+		mem, err = kernel.Meminfo()
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			f.grade(kib>>10, memLeast, memWell, "MiB", "end other programs, or give the machine more memory")
-		}
+	switch {
+	case err != nil:
+		f.Result, f.Why = Warn, err.Error()
+	case mem.MemAvailableBytes != nil:
+		f.grade(int64(*mem.MemAvailableBytes>>20), memLeast, memWell, "MiB", "end other programs, or give the machine more memory")
 	}
 	return f
 }
@@ -194,17 +195,12 @@ func (t *Target) versions(ctx context.Context, programs []Finding) {
 
 // labOf returns the state folder of the lab that a process belongs to.
 func labOf(pid int) string {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
+	name, _, _ := strings.Cut(supervisor.Mark("/"), "=")
+	dir := proc.Variable(pid, name)
+	if dir == "" {
 		return ""
 	}
-	name, _, _ := strings.Cut(supervisor.Mark("/"), "=")
-	for kv := range bytes.SplitSeq(environ, []byte{0}) {
-		if dir, ok := strings.CutPrefix(string(kv), name+"="); ok {
-			return filepath.Dir(dir)
-		}
-	}
-	return ""
+	return filepath.Dir(dir)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,13 +1,11 @@
 package nspawn
 
 import (
-	"bufio"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"chatlab/src/errs"
 )
@@ -30,16 +28,10 @@ func (m *machine) scope() []string {
 
 // hierarchies lists where control groups are mounted.
 func hierarchies() []string {
-	f, err := os.Open("/proc/self/mounts")
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
 	var out []string
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) > 2 && (fields[2] == "cgroup" || fields[2] == "cgroup2") {
-			out = append(out, fields[1])
+	for _, m := range mountTable() {
+		if m.kind == "cgroup" || m.kind == "cgroup2" {
+			out = append(out, m.at)
 		}
 	}
 	return out

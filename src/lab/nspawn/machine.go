@@ -1,8 +1,6 @@
 package nspawn
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -11,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +19,8 @@ import (
 	"chatlab/src/files"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/wait"
+
+	"github.com/prometheus/procfs"
 )
 
 // Limits of a machine's end.
@@ -87,19 +86,31 @@ func (m *machine) mount(ctx context.Context) error {
 
 // mounts lists the mount points at or below a folder, the deepest first.
 func mounts(dir string) []string {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
 	var out []string
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) > 4 && (fields[4] == dir || strings.HasPrefix(fields[4], dir+"/")) {
-			out = append(out, fields[4])
+	for _, m := range mountTable() {
+		if m.at == dir || strings.HasPrefix(m.at, dir+"/") {
+			out = append(out, m.at)
 		}
 	}
 	slices.Reverse(out)
+	return out
+}
+
+// mount is a line of /proc/self/mountinfo.
+type mount struct{ at, kind string }
+
+// mountTable lists the mounts, in order. It passes over a line that it cannot read:
+// procfs returns none at all then, and `lab` removes folders that seem unmounted.
+func mountTable() []mount {
+	text, _ := os.ReadFile("/proc/self/mountinfo")
+	var out []mount
+	for line := range strings.Lines(string(text)) {
+		place, what, _ := strings.Cut(line, " - ")
+		fields, kinds := strings.Fields(place), strings.Fields(what)
+		if len(fields) > 4 && len(kinds) > 0 {
+			out = append(out, mount{at: fields[4], kind: kinds[0]})
+		}
+	}
 	return out
 }
 
@@ -182,15 +193,11 @@ func runningOf(prefix string) []string {
 // commands returns the command line of each process that could be a machine's.
 func commands() map[int][]string {
 	out := map[int][]string{}
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		text, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-		if err == nil && bytes.Contains(text, []byte(machineArg)) && bytes.Contains(text, []byte("--keep-unit")) {
-			out[pid] = strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+	procs, _ := procfs.AllProcs()
+	for _, p := range procs {
+		line, err := p.CmdLine()
+		if err == nil && slices.Contains(line, "--keep-unit") && slices.ContainsFunc(line, func(arg string) bool { return strings.Contains(arg, machineArg) }) {
+			out[p.PID] = line
 		}
 	}
 	return out
@@ -236,12 +243,11 @@ func inside(name string) []int {
 		return nil
 	}
 	var out []int
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
+	procs, _ := procfs.AllProcs()
+	for _, p := range procs {
 		var of syscall.Stat_t
-		pid, err := strconv.Atoi(e.Name())
-		if err == nil && syscall.Stat("/proc/"+e.Name()+"/ns/net", &of) == nil && of.Ino == space.Ino && of.Dev == space.Dev {
-			out = append(out, pid)
+		if syscall.Stat(fmt.Sprintf("/proc/%d/ns/net", p.PID), &of) == nil && of.Ino == space.Ino && of.Dev == space.Dev {
+			out = append(out, p.PID)
 		}
 	}
 	return out
@@ -255,8 +261,12 @@ func boolInt(b bool) int {
 }
 
 func isNspawn(pid int) bool {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return strings.TrimSpace(string(text)) == "systemd-nspawn"
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return false
+	}
+	name, _ := p.Comm()
+	return name == "systemd-nspawn"
 }
 
 // gone waits until a machine has no process, and removes what it had on the host.

@@ -4,14 +4,14 @@
 package proc
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // Process is one process at the time it was looked at.
@@ -21,9 +21,6 @@ type Process struct {
 	State       byte   // R S D Z T…, as in proc_pid_stat(5)
 	Start       uint64 // clock ticks since boot; with PID it names a process for good
 }
-
-// clockTick is the unit of Start: USER_HZ, 100 on every Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
 
 // Zombie tells whether the process has ended and waits to be reaped.
 func (p Process) Zombie() bool { return p.State == 'Z' || p.State == 'X' }
@@ -45,56 +42,53 @@ func (p Process) Gone() bool {
 
 // Get reads one process; os.ErrNotExist (or ESRCH) if there is none.
 func Get(pid int) (Process, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return Process{}, err
 	}
-	return parseStat(text)
-}
-
-// parseStat reads `pid (name) state ppid …`. The name may hold anything, a
-// parenthesis too, so the last one ends it.
-func parseStat(text []byte) (Process, error) {
-	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
-	if open < 0 || end < open {
-		return Process{}, fmt.Errorf("unreadable process status")
+	stat, err := p.Stat()
+	if err != nil {
+		return Process{}, err
 	}
-	rest := strings.Fields(string(text[end+1:]))
-	if len(rest) < 20 {
-		return Process{}, fmt.Errorf("unreadable process status")
-	}
-	p := Process{Name: string(text[open+1 : end]), State: rest[0][0]}
-	p.PID, _ = strconv.Atoi(strings.TrimSpace(string(text[:open])))
-	p.Parent, _ = strconv.Atoi(rest[1])
-	p.Start, _ = strconv.ParseUint(rest[19], 10, 64)
-	return p, nil
+	return Process{PID: pid, Parent: stat.PPID, Name: stat.Comm, State: stat.State[0], Start: stat.Starttime}, nil
 }
 
 // All lists the processes that can be seen.
 func All() []Process {
-	entries, _ := os.ReadDir("/proc")
+	procs, _ := procfs.AllProcs()
 	var out []Process
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if p, err := Get(pid); err == nil {
+	for _, one := range procs {
+		if p, err := Get(one.PID); err == nil {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// Children lists the processes whose parent is pid.
-func Children(pid int) []Process {
-	var out []Process
-	for _, p := range All() {
-		if p.Parent == pid {
-			out = append(out, p)
+// environment returns the variables that a process was started with.
+func (p Process) environment() ([]string, error) {
+	of, err := procfs.NewProc(p.PID)
+	if err != nil {
+		return nil, err
+	}
+	return of.Environ()
+}
+
+// Variable returns a variable of the environment that a process was started with,
+// "" if it has none or cannot be seen.
+func Variable(pid int, name string) string {
+	environ, _ := Process{PID: pid}.environment()
+	for _, kv := range environ {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
 		}
 	}
-	return out
+	return ""
+}
+
+// Children lists the processes whose parent is pid.
+func Children(pid int) []Process {
+	return slices.DeleteFunc(All(), func(p Process) bool { return p.Parent != pid })
 }
 
 // Marked lists the live processes that have exactly this NAME=value in the
@@ -102,21 +96,10 @@ func Children(pid int) []Process {
 // A forked child has its parent's, so a mark finds grandchildren whose parents
 // are long dead.
 func Marked(variable string) []Process {
-	want := []byte(variable)
-	var out []Process
-	for _, p := range All() {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
-		if err != nil || p.Zombie() {
-			continue
-		}
-		for kv := range bytes.SplitSeq(environ, []byte{0}) {
-			if bytes.Equal(kv, want) {
-				out = append(out, p)
-				break
-			}
-		}
-	}
-	return out
+	return slices.DeleteFunc(All(), func(p Process) bool {
+		environ, err := p.environment()
+		return err != nil || p.Zombie() || !slices.Contains(environ, variable)
+	})
 }
 
 // justBegun is how long a process may take, at the most, from its fork until its
@@ -126,38 +109,38 @@ const justBegun = 5 * time.Second
 // Beginning tells whether a process is between its fork and its program, when the
 // kernel shows no environment: whether Marked has missed it is not known yet.
 func Beginning() bool {
-	for _, p := range All() {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
-		if err == nil && len(environ) == 0 && Executable(p.PID) != "" && !p.Zombie() && time.Since(p.Started()) < justBegun {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(All(), func(p Process) bool {
+		environ, err := p.environment()
+		return err == nil && len(environ) == 0 && Executable(p.PID) != "" && !p.Zombie() && time.Since(p.Started()) < justBegun
+	})
 }
 
 // Executable returns the path of a process's program, "" if it cannot be told.
 func Executable(pid int) string {
-	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return ""
 	}
+	path, _ := p.Executable()
 	return strings.TrimSuffix(path, " (deleted)")
 }
 
 // Started returns when a process was started, to a hundredth of a second; the
 // zero time if it cannot be told.
 func (p Process) Started() time.Time {
-	text, err := os.ReadFile("/proc/stat")
+	of, err := procfs.NewProc(p.PID)
 	if err != nil {
 		return time.Time{}
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "btime "); ok {
-			boot, _ := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
-			return time.Unix(boot, 0).Add(time.Duration(p.Start) * clockTick)
-		}
+	stat, err := of.Stat()
+	if err != nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	seconds, err := stat.StartTime()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(seconds * 1000))
 }
 
 // Same tells whether the process is still there, and no other took its pid.
@@ -176,15 +159,14 @@ func (p Process) Signal(sig syscall.Signal) error {
 
 // sockets lists the inodes of the sockets that a process has open.
 func sockets(pid int) []string {
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, err := os.ReadDir(dir)
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return nil
 	}
+	targets, _ := p.FileDescriptorTargets()
 	var out []string
-	for _, e := range entries {
-		link, err := os.Readlink(filepath.Join(dir, e.Name()))
-		if inode, ok := strings.CutPrefix(link, "socket:["); ok && err == nil {
+	for _, target := range targets {
+		if inode, ok := strings.CutPrefix(target, "socket:["); ok {
 			out = append(out, strings.TrimSuffix(inode, "]"))
 		}
 	}

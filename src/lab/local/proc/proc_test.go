@@ -12,30 +12,6 @@ import (
 	"time"
 )
 
-func TestParseStatTakesAnyName(t *testing.T) {
-	rest := " S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9 9"
-	tests := map[string]struct {
-		text string
-		want Process
-		bad  bool
-	}{
-		"plain":       {text: "42 (authd)" + rest, want: Process{42, 7, "authd", 'S', 12345}},
-		"parentheses": {text: "42 (a) Z (b))" + rest, want: Process{42, 7, "a) Z (b)", 'S', 12345}},
-		"empty":       {text: "", bad: true},
-		"no name":     {text: "42" + rest, bad: true},
-		"cut off":     {text: "42 (authd) S 7 1", bad: true},
-		"backwards":   {text: ")(" + rest, bad: true},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			got, err := parseStat([]byte(tt.text))
-			if (err != nil) != tt.bad || (!tt.bad && got != tt.want) {
-				t.Errorf("%+v %v", got, err)
-			}
-		})
-	}
-}
-
 func TestParseHexReadsBothFamilies(t *testing.T) {
 	for text, want := range map[string]string{
 		"0B4B097F:1F91":                         "127.9.75.11:8081",
