@@ -160,7 +160,7 @@ func (a *accounts) end(ctx context.Context, t *attempt, how outcome, now time.Ti
 		back = func(Failed) Failed { return Failed{} }
 	}
 	if err := a.change(ctx, t, now, back); err != nil {
-		a.log.Warn("a sign-in that was not wrong counts as a failure", "id", t.id, "err", err)
+		a.log.Warn("a sign-in that was not wrong counts as a failure", "user", t.id, "err", err)
 	}
 	return nil
 }

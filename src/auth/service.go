@@ -228,7 +228,7 @@ func (s *Service) verify(ctx context.Context, u User, password string) (outcome,
 	if u.Hash != "" {
 		parsed, err := parsePHC(u.Hash)
 		if err != nil {
-			s.Log.Error("a stored password hash cannot be used", "id", u.ID, "err", err)
+			s.Log.Error("a stored password hash cannot be used", "user", u.ID, "err", err)
 		} else {
 			stored = parsed
 		}
@@ -248,7 +248,7 @@ func (s *Service) verify(ctx context.Context, u User, password string) (outcome,
 	if fresh != "" {
 		// The old hash still works: a failure costs only the upgrade.
 		if err := s.Store.UpdatePassword(ctx, u.ID, fresh); err != nil {
-			s.Log.Warn("password hash not upgraded", "id", u.ID, "err", err)
+			s.Log.Warn("password hash not upgraded", "user", u.ID, "err", err)
 		}
 	}
 	return how, nil

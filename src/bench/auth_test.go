@@ -158,7 +158,7 @@ logger: {command: %s, config: %s}
 // authdAddresses reads authd's log until it says where it serves, and the rest away.
 func authdAddresses(t *testing.T, log io.Reader) (url, ops string) {
 	t.Helper()
-	serving := regexp.MustCompile(`msg=serving .*address=(\S+) ops=(\S+)`)
+	serving := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+)`)
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
 		if m := serving.FindStringSubmatch(lines.Text()); m != nil {

@@ -87,7 +87,7 @@ func (c *session) join(name string) error {
 		return err
 	}
 	c.writer.release()
-	c.server.logger.Debug("joined", "user", c.member.user, "from", old, "to", room)
+	c.server.logger.Debug("joined", "user", c.member.user, "room", room, "left", old)
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (em *Emitter) keep(ctx context.Context) {
 			pause.Reset()
 		}
 		next := pause.Next()
-		em.log.Warn("logger ended; starting another", "err", err, "in", next)
+		em.log.Warn("logger ended; starting another", "err", err, "retry", next)
 		if !wait.Sleep(ctx, next) {
 			return
 		}

@@ -102,7 +102,7 @@ func (s *Server) insert(ctx context.Context, events []event.Event) (refused map[
 		if err == nil || errors.As(err, &no) {
 			if no != nil {
 				refused = no.Why
-				s.log.Error("events refused", "error", err)
+				s.log.Error("events refused", "err", err)
 			}
 			s.setAway(nil)
 			s.metrics.batch(events, repeats, len(refused))
@@ -112,7 +112,7 @@ func (s *Server) insert(ctx context.Context, events []event.Event) (refused map[
 			return nil, false
 		}
 		if pause.Failed() == 0 {
-			s.log.Error("events cannot be stored; trying on", "error", err)
+			s.log.Error("events cannot be stored; trying on", "err", err)
 		}
 		s.setAway(err)
 		s.metrics.failures.Inc()

@@ -108,7 +108,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		case errors.Is(err, net.ErrClosed):
 			return err
 		case err != nil: // out of descriptors: others may leave
-			s.log.Error("accept", "error", err)
+			s.log.Error("accept", "err", err)
 			wait.Sleep(ctx, 100*time.Millisecond)
 			continue
 		}
@@ -143,7 +143,7 @@ func (s *Server) serve(ctx context.Context, raw net.Conn) {
 	tc := tls.Server(raw, s.tls)
 	if err := s.handshake(ctx, tc); err != nil {
 		s.metrics.refused.Inc()
-		s.log.Warn("connection refused", "from", raw.RemoteAddr(), "error", err)
+		s.log.Warn("connection refused", "addr", raw.RemoteAddr(), "err", err)
 		return
 	}
 	c := newConn(s, tc)
@@ -152,9 +152,9 @@ func (s *Server) serve(ctx context.Context, raw net.Conn) {
 		return
 	}
 	defer s.leave()
-	s.log.Info("logger connected", "from", raw.RemoteAddr(), "name", tc.ConnectionState().PeerCertificates[0].Subject.CommonName)
+	s.log.Info("logger connected", "addr", raw.RemoteAddr(), "name", tc.ConnectionState().PeerCertificates[0].Subject.CommonName)
 	err := c.run(ctx)
-	s.log.Info("logger left", "from", raw.RemoteAddr(), "lines", c.read, "error", err)
+	s.log.Info("logger left", "addr", raw.RemoteAddr(), "lines", c.read, "err", err)
 }
 
 func (s *Server) handshake(ctx context.Context, tc *tls.Conn) error {

@@ -63,6 +63,6 @@ func (a *ackWriter) write(n uint64) {
 	}
 	if _, err := a.out.Write(event.AppendAck(a.buf[:0], n)); err != nil {
 		a.broken = true
-		a.log.Info("nobody reads the acknowledgements", "error", err)
+		a.log.Info("nobody reads the acknowledgements", "err", err)
 	}
 }

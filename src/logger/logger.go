@@ -130,7 +130,7 @@ func (l *Logger) reject(from, why string, line []byte) {
 	l.metrics.rejected.Inc()
 	l.log.Error("line rejected", "from", from, "reason", why, "kept_in", l.rejected.path)
 	if err := l.rejected.keep(fmt.Sprintf("%s: %s", from, why), line[:min(len(line), asideHead)]); err != nil {
-		l.log.Error("the rejected line could not be kept", "error", err)
+		l.log.Error("the rejected line could not be kept", "err", err)
 	}
 }
 

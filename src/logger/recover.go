@@ -100,7 +100,7 @@ func (s *spool) setAside(seq uint64, record int, off int64, content []byte, what
 	err := errs.E(errs.SpoolBad, "spool: %s: record %d at byte %d: %s, %d bytes", segmentName(seq), record, off, what, len(content))
 	s.log.Error(err.Error(), "code", err.Code, "kept_in", s.damaged.path)
 	if err := s.damaged.keep(fmt.Sprintf("%s record %d byte %d: %s", segmentName(seq), record, off, what), content); err != nil {
-		s.log.Error("spool: the damaged bytes could not be kept", "error", err)
+		s.log.Error("spool: the damaged bytes could not be kept", "err", err)
 	}
 	s.lost(int64(len(content)))
 }

@@ -107,15 +107,15 @@ func (r *relay) drained() bool {
 func (r *relay) connect(ctx context.Context, addr string) (took bool, err error) {
 	conn, err := r.dial(ctx, addr)
 	if err != nil {
-		r.l.log.Debug("log server away", "addr", addr, "error", err)
+		r.l.log.Debug("log server away", "addr", addr, "err", err)
 		return false, err
 	}
 	s := newSession(r, conn)
 	err = s.run(ctx)
 	if s.greeted {
-		r.l.log.Info("log server left", "addr", addr, "stored", s.acked, "error", err)
+		r.l.log.Info("log server left", "addr", addr, "stored", s.acked, "err", err)
 	} else {
-		r.l.log.Warn("log server does not take us", "addr", addr, "error", err)
+		r.l.log.Warn("log server does not take us", "addr", addr, "err", err)
 	}
 	return s.acked > 0, err
 }

@@ -70,7 +70,7 @@ func (s *spool) append(ctx context.Context, records []byte) error {
 		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 			return err
 		}
-		s.log.Error("spool: the disk is full; waiting", "error", err)
+		s.log.Error("spool: the disk is full; waiting", "err", err)
 		s.mu.Lock()
 		s.full = true
 		s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *spool) trim(p position) {
 	deleted := false
 	for len(s.segs) > 1 && (s.segs[0].seq < p.seg || s.segs[0].seq == p.seg && s.segs[0].size <= p.off) {
 		if err := os.Remove(s.path(s.segs[0].seq)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			s.log.Error("spool: a relayed file stays", "error", err)
+			s.log.Error("spool: a relayed file stays", "err", err)
 			break
 		}
 		s.total -= s.segs[0].size
@@ -201,7 +201,7 @@ func (s *spool) saveCursor() {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
-		s.log.Error("spool: cursor", "error", err)
+		s.log.Error("spool: cursor", "err", err)
 	}
 }
 

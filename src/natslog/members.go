@@ -39,11 +39,11 @@ func (l *Log) tend(ctx context.Context, now time.Time) {
 	}
 	for _, gone := range l.leftOver(now) {
 		if err := l.remove(ctx, gone.Peer); err != nil {
-			l.logger.Warn("a server that left the chat log is not removed yet", "server", gone.Name, "err", err)
+			l.logger.Warn("a server that left the chat log is not removed yet", "node", gone.Name, "err", err)
 			continue
 		}
 		delete(l.absent, gone.Peer)
-		l.logger.Info("a server has left the chat log; its replica goes to another", "server", gone.Name)
+		l.logger.Info("a server has left the chat log; its replica goes to another", "node", gone.Name)
 	}
 }
 

@@ -148,7 +148,7 @@ func (a *Active) send(ctx context.Context) error {
 		a.lost = 0
 		a.mu.Unlock()
 		if lost > 0 {
-			a.Log.Error("values lost: the server was away for too long", "server", a.Peer.Addr, "values", lost)
+			a.Log.Error("values lost: the server was away for too long", "addr", a.Peer.Addr, "values", lost)
 		}
 		if len(part) == 0 {
 			return nil
@@ -158,7 +158,7 @@ func (a *Active) send(ctx context.Context) error {
 			return err
 		}
 		if sent.Failed > 0 {
-			a.Log.Warn("the server did not take all values", "server", a.Peer.Addr, "failed", sent.Failed)
+			a.Log.Warn("the server did not take all values", "addr", a.Peer.Addr, "failed", sent.Failed)
 		}
 		a.paused = answer.Upload == "disabled"
 		a.forget(part[len(part)-1].id)
@@ -194,10 +194,10 @@ func (s *status) tell(ctx context.Context, what string, err error) {
 	}
 	switch {
 	case err == nil && s.bad[what] != "":
-		s.log.Info(what+" works again", "server", s.addr)
+		s.log.Info(what+" works again", "addr", s.addr)
 		delete(s.bad, what)
 	case err != nil && s.bad[what] != err.Error():
-		s.log.Warn(what+" fails", "server", s.addr, "error", err)
+		s.log.Warn(what+" fails", "addr", s.addr, "err", err)
 		s.bad[what] = err.Error()
 	}
 }

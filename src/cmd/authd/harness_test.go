@@ -118,7 +118,7 @@ logger: {command: %s, config: %s, timeout: 5s}
 			t.Log(a.log)
 		}
 	})
-	address := regexp.MustCompile(`msg=serving .*address=(\S+) ops=(\S+)`)
+	address := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+)`)
 	eventually(t, "authd serves", func() bool {
 		m := address.FindStringSubmatch(a.log.String())
 		if m != nil {

@@ -50,7 +50,7 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "version", app.Version(), "address", strings.Join(app.Addresses(d.ln), " "), "ops", d.ops.Addr())
+	log.Info("serving", "version", app.Version(), "addr", strings.Join(app.Addresses(d.ln), " "), "ops", d.ops.Addr())
 	return d.serve(ctx)
 }
 

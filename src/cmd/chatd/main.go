@@ -45,7 +45,7 @@ func run(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	defer d.log.Close()
-	logger.Info("serving", "version", app.Version(), "address", d.chat.Addr(), "ops", d.ops.Addr())
+	logger.Info("serving", "version", app.Version(), "addr", d.chat.Addr(), "ops", d.ops.Addr())
 	return d.serve(ctx)
 }
 

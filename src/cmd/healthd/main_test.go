@@ -41,7 +41,7 @@ func healthd(t *testing.T, args ...string) (address, ops string) {
 	if !lines.Scan() {
 		t.Fatalf("healthd said nothing: %v", lines.Err())
 	}
-	m := regexp.MustCompile(`address=(\S+) ops=(\S+)`).FindStringSubmatch(lines.Text())
+	m := regexp.MustCompile(`addr=(\S+) ops=(\S+)`).FindStringSubmatch(lines.Text())
 	if m == nil {
 		t.Fatalf("healthd said %q", lines.Text())
 	}

@@ -48,7 +48,7 @@ func serve(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", server.Addr(), "ops", ops.Addr(), "node", cfg.Node, "tls", encrypt != nil, "version", app.Version())
+	log.Info("serving", "addr", server.Addr(), "ops", ops.Addr(), "node", cfg.Node, "tls", encrypt != nil, "version", app.Version())
 	var group app.Group
 	group.Add("checks", server.Serve)
 	group.Add("ops", ops.Serve)

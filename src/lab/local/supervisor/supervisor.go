@@ -88,7 +88,7 @@ func (s *supervisor) run(ctx context.Context, control *controlServer) {
 		s.stopAll(stage)
 	}
 	if _, err := KillMarked(s.dir); err != nil {
-		s.log.Error("stop", "error", err)
+		s.log.Error("stop", "err", err)
 	}
 	cancel()
 	wg.Wait()
@@ -131,7 +131,7 @@ func (s *supervisor) stopAll(stage []*unit) {
 	for _, u := range stage {
 		wg.Go(func() {
 			if err := u.stop(StopLimit); err != nil {
-				s.log.Warn("stop", "error", err)
+				s.log.Warn("stop", "err", err)
 			}
 		})
 	}

@@ -69,7 +69,7 @@ func (u *unit) once(ctx context.Context) {
 		u.failures++
 		u.set(func() { u.reason = err.Error() })
 		u.mu.Unlock()
-		u.log.Error("cannot start", "error", err)
+		u.log.Error("cannot start", "err", err)
 		return
 	}
 	u.set(func() { u.cmd, u.since, u.ready = cmd, time.Now(), false })
