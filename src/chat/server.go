@@ -108,8 +108,12 @@ func (s *Server) Ready() error {
 // shutdown, and Serve waits for all of them.
 func (s *Server) Serve(ctx context.Context) error {
 	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
-	hubEnd := make(chan error, 1)
-	go func() { hubEnd <- s.hub.follow(hubCtx) }()
+	var hub sync.WaitGroup
+	var hubErr error
+	hub.Go(func() {
+		hubErr = s.hub.follow(hubCtx)
+		_ = s.ln.Close() // ends accept
+	})
 	stop := context.AfterFunc(ctx, func() { _ = s.ln.Close() })
 	defer stop()
 
@@ -121,43 +125,27 @@ func (s *Server) Serve(ctx context.Context) error {
 			}
 		})
 	}
-	err := s.accept(ctx, hubEnd)
-	_ = s.ln.Close()
+	s.accept(ctx)
 	s.stop()
 	s.sessions.Wait()
 	close(s.aside)
 	workers.Wait()
 	stopHub()
-	if err == nil {
-		err = <-hubEnd
-	}
+	hub.Wait()
 	s.hub.tasks.Wait()
-	return err
+	return hubErr
 }
 
-// accept runs the accept loop, and ends it when the hub ends.
-func (s *Server) accept(ctx context.Context, hubEnd chan error) error {
-	failed := make(chan error, 1)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case err := <-hubEnd:
-			failed <- err
-			_ = s.ln.Close()
-		case <-done:
-		}
-	}()
+// accept takes connections until the listener is closed.
+func (s *Server) accept(ctx context.Context) {
 	for pause := (wait.Backoff{First: time.Millisecond, Last: time.Second}); ; {
 		conn, err := s.ln.Accept()
 		switch {
 		case err == nil:
 			pause.Reset()
 			s.start(conn.(*net.TCPConn))
-		case ctx.Err() != nil:
-			return nil
 		case errors.Is(err, net.ErrClosed):
-			return <-failed
+			return
 		default: // no file descriptors, mostly: the connections at hand go on
 			s.logger.Warn("accept failed", "err", err)
 			pause.Sleep(ctx)

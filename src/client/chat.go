@@ -20,7 +20,6 @@ type Chat struct {
 	opts   Options
 	cred   credential
 	prefix string // of the ids of our lines, unique for each Chat
-	ctx    context.Context
 	cancel context.CancelFunc
 	parts  sync.WaitGroup
 	done   chan struct{}
@@ -55,16 +54,17 @@ func Dial(ctx context.Context, opts Options) (*Chat, error) {
 		stats: Stats{Refused: map[errs.Code]int{}},
 	}
 	c.cred.set(opts.Token, false, time.Now())
-	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
 	first, err := c.connect(ctx, 0)
 	if err != nil {
 		c.cancel()
 		return nil, err
 	}
-	c.parts.Go(func() { c.renewLoop(c.ctx) })
+	c.parts.Go(func() { c.renewLoop(life) })
 	go func() {
 		defer close(c.done)
-		err := c.run(c.ctx, first)
+		err := c.run(life, first)
 		c.cancel()
 		c.parts.Wait()
 		c.finish(err)

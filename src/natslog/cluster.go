@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -122,11 +123,16 @@ func (c *Cluster) users() string {
 // declareInTime declares as soon as enough members are there.
 func (l *Log) declareInTime() {
 	ctx, cancel := context.WithCancel(context.Background())
+	var ending sync.WaitGroup
+	defer ending.Wait()
 	defer cancel()
-	go func() {
-		<-l.closed
-		cancel()
-	}()
+	ending.Go(func() {
+		select {
+		case <-l.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	for said, limit := "", declareTry; ; limit = min(2*limit, getTimeout) {
 		err := l.declareOnce(ctx, limit)
 		if err == nil || ctx.Err() != nil {

@@ -118,7 +118,7 @@ func (j *Journey) facts() ([]fact, error) {
 // readLog reads the log until every fact is there, or until a look that began
 // eventWait after the last of them happened. What is missing then is for the
 // checks to say.
-func (j *Journey) readLog() (*journal, error) {
+func (j *Journey) readLog(ctx context.Context) (*journal, error) {
 	facts, err := j.facts()
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (j *Journey) readLog() (*journal, error) {
 	l := &journal{facts: facts}
 	for {
 		asked := time.Now()
-		records, err := j.records(j.ctx)
+		records, err := j.records(ctx)
 		if err == nil {
 			l.records = records
 		}
@@ -140,31 +140,34 @@ func (j *Journey) readLog() (*journal, error) {
 			return l, nil
 		}
 		// A look that takes long leaves half of the time to those who store.
-		if !wait.Sleep(j.ctx, max(eventPoll, time.Since(asked))) {
-			return nil, j.ctx.Err()
+		if !wait.Sleep(ctx, max(eventPoll, time.Since(asked))) {
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// records reads what the log has of this run: one query for all its names, as
-// not every log database has an index that helps with more.
+// records returns what the log has of this run.
 func (j *Journey) records(ctx context.Context) ([]mongodb.Record, error) {
-	return j.looks.take(ctx, func() ([]mongodb.Record, error) {
-		ctx, cancel := context.WithTimeout(j.ctx, j.allow(eventLook))
-		defer cancel()
-		var after event.ID
-		binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time
-		out := []mongodb.Record{}
-		for r, err := range j.log.Find(ctx, mongodb.Filter{}, after) {
-			if err != nil {
-				return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
-			}
-			if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
-				out = append(out, r)
-			}
+	return j.looks.take(ctx, j.look)
+}
+
+// readRun reads what the log has of this run: one query for all its names, as
+// not every log database has an index that helps with more.
+func (j *Journey) readRun(ctx context.Context) ([]mongodb.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, j.allow(eventLook))
+	defer cancel()
+	var after event.ID
+	binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time
+	out := []mongodb.Record{}
+	for r, err := range j.log.Find(ctx, mongodb.Filter{}, after) {
+		if err != nil {
+			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
 		}
-		return out, nil
-	})
+		if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }
 
 // stored proves that the facts of a category are in the log; data "" is any.

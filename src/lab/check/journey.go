@@ -14,6 +14,7 @@ import (
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/mongodb"
 	"chatlab/src/token"
 )
 
@@ -40,10 +41,6 @@ type Journey struct {
 	patience  time.Duration // how long a server has to turn a stranger away
 	eventWait time.Duration // how long an event may take to the log database
 
-	// ctx is the run's: a shared step must not end with the check that
-	// happened to need it first.
-	ctx context.Context
-
 	people        [3]*person
 	taken         func() (reply, error) // a sign-up with the id of the first user
 	wrongPassword func() (reply, error)
@@ -51,6 +48,7 @@ type Journey struct {
 	talk          func() (*talk, error)
 	logged        func() (*journal, error)
 	looks         looks
+	look          func() ([]mongodb.Record, error)
 	watch         func() (*watched, error) // what Zabbix knows of the lab
 	panelWait     time.Duration            // how long a panel may take to have values
 }
@@ -72,42 +70,48 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	var random [5]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails
 	j := &Journey{
-		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(), ctx: ctx,
+		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(),
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
 		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline), panelWait: lab.Allow(l.Target, panelLimit),
 	}
 	for i := range j.people {
-		j.people[i] = j.newPerson(i)
+		j.people[i] = j.newPerson(ctx, i)
 	}
-	j.taken = step(j, func(ctx context.Context) (reply, error) {
+	j.taken = step(ctx, j, func(ctx context.Context) (reply, error) {
 		if _, err := j.member(0); err != nil {
 			return reply{}, err
 		}
 		p := j.people[0]
 		return j.auth(ctx, signupCall(strings.ToUpper(p.name), password, p.email))
 	})
-	j.wrongPassword = step(j, func(ctx context.Context) (reply, error) {
+	j.wrongPassword = step(ctx, j, func(ctx context.Context) (reply, error) {
 		if _, err := j.member(0); err != nil {
 			return reply{}, err
 		}
 		return j.auth(ctx, loginCall(j.people[0].name, password+"x"))
 	})
-	j.unknownID = step(j, func(ctx context.Context) (reply, error) {
+	j.unknownID = step(ctx, j, func(ctx context.Context) (reply, error) {
 		return j.auth(ctx, loginCall(j.name("ghost"), password))
 	})
-	j.talk = step(j, j.converse)
-	j.logged = sync.OnceValues(j.readLog)
-	j.watch = sync.OnceValues(j.watched)
+	j.talk = step(ctx, j, j.converse)
+	j.look = func() ([]mongodb.Record, error) { return j.readRun(ctx) }
+	j.logged = sync.OnceValues(func() (*journal, error) { return j.readLog(ctx) })
+	j.watch = sync.OnceValues(func() (*watched, error) { return j.watched(ctx) })
 	return j
 }
 
-// Close drops the connections that the run kept.
-func (j *Journey) Close() { j.http.CloseIdleConnections() }
+// Close waits for a look at the log that goes on, and drops the connections that
+// the run kept.
+func (j *Journey) Close() {
+	j.looks.tasks.Wait()
+	j.http.CloseIdleConnections()
+}
 
-// step makes a shared step: taken once, with a time limit of its own.
-func step[T any](j *Journey, take func(ctx context.Context) (T, error)) func() (T, error) {
+// step makes a shared step: taken once, with a time limit of its own. ctx is the
+// run's: the step must not end with the check that happened to need it first.
+func step[T any](ctx context.Context, j *Journey, take func(ctx context.Context) (T, error)) func() (T, error) {
 	return sync.OnceValues(func() (T, error) {
-		ctx, cancel := context.WithTimeout(j.ctx, j.allow(stepTimeout))
+		ctx, cancel := context.WithTimeout(ctx, j.allow(stepTimeout))
 		defer cancel()
 		return take(ctx)
 	})
@@ -124,15 +128,15 @@ func (j *Journey) allow(limit time.Duration) time.Duration {
 // name makes a name, of a user or a room, that only this run uses.
 func (j *Journey) name(suffix string) string { return j.tag + suffix }
 
-func (j *Journey) newPerson(n int) *person {
+func (j *Journey) newPerson(ctx context.Context, n int) *person {
 	p := &person{n: n, name: j.name(string(rune('a' + n)))}
 	p.email = p.name + "@example.org"
-	p.signup = step(j, func(ctx context.Context) (reply, error) {
+	p.signup = step(ctx, j, func(ctx context.Context) (reply, error) {
 		c := signupCall(p.name, password, p.email)
 		c.node = n
 		return j.auth(ctx, c)
 	})
-	p.login = step(j, func(ctx context.Context) (reply, error) {
+	p.login = step(ctx, j, func(ctx context.Context) (reply, error) {
 		r, err := p.signup()
 		if err != nil {
 			return reply{}, fmt.Errorf("sign-up of %s: %w", p.name, err)

@@ -14,6 +14,7 @@ type looks struct {
 	mu      sync.Mutex
 	running bool
 	waiting []chan<- look // for the next pass
+	tasks   sync.WaitGroup
 }
 
 // look is what a pass found. Its readers must not change it.
@@ -29,7 +30,7 @@ func (l *looks) take(ctx context.Context, pass func() ([]mongodb.Record, error))
 	l.waiting = append(l.waiting, found)
 	if !l.running {
 		l.running = true
-		go l.passes(pass)
+		l.tasks.Go(func() { l.passes(pass) })
 	}
 	l.mu.Unlock()
 	select {

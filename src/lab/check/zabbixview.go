@@ -46,9 +46,9 @@ type seenItem struct {
 	Type      string
 }
 
-func (j *Journey) watched() (*watched, error) {
+func (j *Journey) watched(ctx context.Context) (*watched, error) {
 	begun, limit := time.Now(), j.allow(watchLimit)
-	ctx, cancel := context.WithTimeout(j.ctx, max(limit, toldLimit))
+	ctx, cancel := context.WithTimeout(ctx, max(limit, toldLimit))
 	defer cancel()
 	c, err := watch.Open(ctx, j.lab, j.http)
 	if err != nil {

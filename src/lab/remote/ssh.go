@@ -42,6 +42,8 @@ type link struct {
 
 	mu     sync.Mutex
 	client *ssh.Client
+
+	watching sync.WaitGroup // of each client that was opened
 }
 
 func newLink(node, address string, a Access) *link {
@@ -76,7 +78,7 @@ func (l *link) get(ctx context.Context) (*ssh.Client, error) {
 		return nil, errs.E(errs.Unavailable, "%s: no SSH at %s: %w", l.node, l.address, err)
 	}
 	l.client = client
-	go l.watch(client)
+	l.watching.Go(func() { l.watch(client) })
 	return client, nil
 }
 
@@ -84,10 +86,10 @@ func (l *link) get(ctx context.Context) (*ssh.Client, error) {
 // told, and forgets one that ended.
 func (l *link) watch(client *ssh.Client) {
 	ended := make(chan struct{})
-	go func() {
+	l.watching.Go(func() {
+		defer close(ended)
 		_ = client.Wait()
-		close(ended)
-	}()
+	})
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	for {
@@ -123,6 +125,7 @@ func (l *link) close() {
 	if client != nil {
 		l.drop(client)
 	}
+	l.watching.Wait()
 }
 
 // use calls f with a connection, once more with a new one when the first turns
