@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"chatlab/src/errs"
+	"chatlab/src/wire"
 )
 
 // decode reads a JSON object (RFC 8259) whose members are strings, and nothing
@@ -23,7 +23,7 @@ func decode(body []byte, known ...string) (map[string]string, error) {
 	if !utf8.Valid(body) {
 		return nil, errs.E(errs.Malformed, "the body is not valid UTF-8")
 	}
-	if loneSurrogate(body) {
+	if wire.LoneSurrogate(body) {
 		return nil, errs.E(errs.Malformed, "the body has half of a surrogate pair")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -66,41 +66,4 @@ func member(dec *json.Decoder, got map[string]string, known []string) error {
 	}
 	got[name] = value
 	return nil
-}
-
-// loneSurrogate tells whether an escape \uD800 to \uDFFF stands without its
-// other half: the decoder would take it for U+FFFD, and so make two different
-// passwords one.
-func loneSurrogate(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
-		}
-		high := escape(text[i:])
-		if high < 0 || !utf16.IsSurrogate(high) {
-			i++ // over the escaped character, which may be a backslash
-			continue
-		}
-		if utf16.DecodeRune(high, escape(text[i+6:])) == utf8.RuneError {
-			return true
-		}
-		i += 11
-	}
-	return false
-}
-
-// escape returns the code unit of a \uXXXX at the beginning of text, or -1.
-func escape(text []byte) rune {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return -1
-	}
-	var n rune
-	for _, c := range text[2:6] {
-		digit := bytes.IndexByte([]byte("0123456789abcdef"), c|0x20)
-		if digit < 0 || c < '0' {
-			return -1
-		}
-		n = n<<4 | rune(digit)
-	}
-	return n
 }

@@ -120,38 +120,13 @@ func (v value) text(to *string) error {
 // escaped decodes the rare string with escapes, and refuses halves of
 // surrogate pairs, for which encoding/json would put U+FFFD.
 func (v value) escaped(to *string) error {
-	for i := 0; i+5 < len(v); i++ {
-		if v[i] != '\\' {
-			continue
-		}
-		if i++; v[i] != 'u' {
-			continue
-		}
-		switch r, ok := unit(v[i-1:]); {
-		case !ok || r < 0xd800 || r > 0xdfff: // json.Unmarshal refuses what is not hex
-		case r > 0xdbff:
-			return errs.E(errs.BadUTF8, "half a surrogate pair")
-		default:
-			low, ok := unit(v[i+5:])
-			if !ok || low < 0xdc00 || low > 0xdfff {
-				return errs.E(errs.BadUTF8, "half a surrogate pair")
-			}
-			i += 6
-		}
+	if LoneSurrogate(v) {
+		return errs.E(errs.BadUTF8, "half a surrogate pair")
 	}
 	if json.Unmarshal(v, to) != nil {
 		return errNotJSON()
 	}
 	return nil
-}
-
-// unit reads \uXXXX.
-func unit(v []byte) (uint64, bool) {
-	if len(v) < 6 || v[0] != '\\' || v[1] != 'u' {
-		return 0, false
-	}
-	r, err := strconv.ParseUint(string(v[2:6]), 16, 16)
-	return r, err == nil
 }
 
 func (v value) number() (uint64, error) {
