@@ -99,3 +99,14 @@ func checkEmail(email string) error {
 }
 
 func control(r rune) bool { return r < ' ' || r == 0x7f }
+
+// NoUser is the error of a [Store] that has no user of an id.
+func NoUser() error { return errs.E(errs.NotFound, "there is no user with this id") }
+
+// StoreAway gives a database's error the code of one that is away; nil stays nil.
+func StoreAway(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errs.Wrap(err, errs.Unavailable, "the database is away").WithRetry(2 * time.Second)
+}

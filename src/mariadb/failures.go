@@ -33,7 +33,7 @@ func (s *Store) Failed(ctx context.Context, id string) (auth.Failed, error) {
 		}
 		return err
 	})
-	return f, away(err)
+	return f, auth.StoreAway(err)
 }
 
 func (s *Store) readFailed(ctx context.Context, question, id string) (f auth.Failed, err error) {
@@ -56,7 +56,7 @@ func (s *Store) SwapFailed(ctx context.Context, id string, was, is auth.Failed) 
 		done = now.Count == is.Count && now.Last.Equal(is.Last)
 		return err
 	})
-	return done, away(err)
+	return done, auth.StoreAway(err)
 }
 
 func (s *Store) swapFailed(ctx context.Context, id string, was, is auth.Failed) (bool, error) {
@@ -92,5 +92,5 @@ func (s *Store) ForgetFailed(ctx context.Context, before time.Time) (more bool, 
 		more = n == forgetAtOnce
 		return err
 	})
-	return more, away(err)
+	return more, auth.StoreAway(err)
 }

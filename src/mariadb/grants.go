@@ -17,7 +17,7 @@ var _ auth.Grants = (*Store)(nil)
 func (s *Store) ExchangeGrants(ctx context.Context, node string, mine []auth.Grant, now time.Time) ([]auth.Grant, error) {
 	if len(mine) > 0 {
 		if err := s.tellGrants(ctx, mine, now); err != nil {
-			return nil, away(err)
+			return nil, auth.StoreAway(err)
 		}
 	}
 	var others []auth.Grant
@@ -25,7 +25,7 @@ func (s *Store) ExchangeGrants(ctx context.Context, node string, mine []auth.Gra
 		others, err = s.readGrants(ctx, node, now.Add(-auth.GrantsKept))
 		return err
 	})
-	return others, away(err)
+	return others, auth.StoreAway(err)
 }
 
 // tellGrants also removes what is not read any more.

@@ -93,7 +93,7 @@ func (s *Store) Create(ctx context.Context, u auth.User) error {
 	if isDuplicate(err) {
 		return errs.Wrap(err, errs.IDTaken, "the id is taken")
 	}
-	return away(err)
+	return auth.StoreAway(err)
 }
 
 func isDuplicate(err error) bool { return is(err, duplicate) }
@@ -120,7 +120,7 @@ func (s *Store) read(ctx context.Context, question, id string) (u auth.User, err
 // another server a moment ago.
 func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
 	if auth.CheckID(id) != nil { // the server would compare it in another character set
-		return auth.User{}, notFound()
+		return auth.User{}, auth.NoUser()
 	}
 	var u auth.User
 	err := s.call(ctx, func(ctx context.Context, _ bool) (err error) {
@@ -131,15 +131,15 @@ func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return auth.User{}, notFound()
+		return auth.User{}, auth.NoUser()
 	}
-	return u, away(err)
+	return u, auth.StoreAway(err)
 }
 
 // UpdatePassword replaces a hash; see auth.Store.
 func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 	if auth.CheckID(id) != nil {
-		return notFound()
+		return auth.NoUser()
 	}
 	var res sql.Result
 	err := s.call(ctx, func(ctx context.Context, _ bool) (err error) {
@@ -147,10 +147,10 @@ func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 		return err
 	})
 	if err != nil {
-		return away(err)
+		return auth.StoreAway(err)
 	}
 	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return notFound()
+		return auth.NoUser()
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 // Ping asks the server for a sign of life; see auth.Store. One of several has to
 // answer a question: it takes connections when it has lost the others, too.
 func (s *Store) Ping(ctx context.Context) error {
-	return away(s.call(ctx, func(ctx context.Context, _ bool) error {
+	return auth.StoreAway(s.call(ctx, func(ctx context.Context, _ bool) error {
 		if !s.conn.several() {
 			return s.db.PingContext(ctx)
 		}
@@ -171,13 +171,4 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.close()
 	return s.db.Close()
-}
-
-func notFound() error { return errs.E(errs.NotFound, "there is no user with this id") }
-
-func away(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errs.Wrap(err, errs.Unavailable, "the database is away").WithRetry(2 * time.Second)
 }

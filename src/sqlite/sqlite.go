@@ -44,7 +44,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
-		return nil, away(err)
+		return nil, auth.StoreAway(err)
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
@@ -90,7 +90,7 @@ func (s *Store) Create(ctx context.Context, u auth.User) error {
 	if errors.As(err, &fault) && fault.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return errs.Wrap(err, errs.IDTaken, "the id is taken")
 	}
-	return away(err)
+	return auth.StoreAway(err)
 }
 
 // Get returns a user; see auth.Store.
@@ -102,10 +102,10 @@ func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
 	err := s.db.QueryRowContext(ctx, `SELECT id, passwd, email, created_at FROM users WHERE id = ?`, id).
 		Scan(&u.ID, &u.Hash, &u.Email, &at)
 	if errors.Is(err, sql.ErrNoRows) {
-		return auth.User{}, notFound()
+		return auth.User{}, auth.NoUser()
 	}
 	if err != nil {
-		return auth.User{}, away(err)
+		return auth.User{}, auth.StoreAway(err)
 	}
 	if u.CreatedAt, err = time.ParseInLocation(time.RFC3339Nano, at, time.UTC); err != nil {
 		return auth.User{}, errs.Wrap(err, errs.Internal, "created_at of a user")
@@ -119,10 +119,10 @@ func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
 	defer cancel()
 	res, err := s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id)
 	if err != nil {
-		return away(err)
+		return auth.StoreAway(err)
 	}
 	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return notFound()
+		return auth.NoUser()
 	}
 	return nil
 }
@@ -134,11 +134,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer cancel()
 	var n int
 	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)`).Scan(&n); err != nil {
-		return away(err)
+		return auth.StoreAway(err)
 	}
 	now, err := os.Stat(s.path)
 	if err != nil {
-		return away(err)
+		return auth.StoreAway(err)
 	}
 	if !os.SameFile(now, s.file) {
 		return errs.E(errs.Unavailable, "the database file was replaced").WithFix("restart authd")
@@ -148,12 +148,3 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes the file.
 func (s *Store) Close() error { return s.db.Close() }
-
-func notFound() error { return errs.E(errs.NotFound, "there is no user with this id") }
-
-func away(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errs.Wrap(err, errs.Unavailable, "the database is away").WithRetry(2 * time.Second)
-}

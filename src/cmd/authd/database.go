@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ const (
 )
 
 // opener opens the database.
+var errNotOpen = errors.New("it has not been opened yet")
+
 type opener func(context.Context) (auth.Store, error)
 
 // lateStore is an auth.Store whose database may come after the daemon: until
@@ -56,7 +59,7 @@ func (s *lateStore) now() (auth.Store, error) {
 	if store := s.real.Load(); store != nil {
 		return *store, nil
 	}
-	return nil, errs.E(errs.Unavailable, "the database is away").WithRetry(2 * time.Second)
+	return nil, auth.StoreAway(errNotOpen)
 }
 
 // Create, Get, UpdatePassword and Ping: see auth.Store.
