@@ -83,10 +83,10 @@ fmt: ## format the Go code
 	gofmt -w src
 
 templates: ## write the Zabbix templates from their description
-	go run ./src/zabbix/gen zabbix/templates
+	go run ./src/gen templates zabbix/templates
 
 dashboards: ## write the Grafana dashboards from their description
-	go run ./src/grafana/gen grafana/dashboards
+	go run ./src/gen dashboards grafana/dashboards
 
 pictures: ## make grafana/pictures of a running Grafana: GRAFANA=address PASSWORD=file
 	go run ./src/grafana/pictures --grafana '$(GRAFANA)' --password '$(PASSWORD)'
