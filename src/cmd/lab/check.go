@@ -66,30 +66,33 @@ func runChecksBriefly(ctx context.Context, l *lab.Lab, out io.Writer) error {
 type printing func(checks []check.Check) (each func(check.Result), end func(check.Report) error)
 
 func prove(ctx context.Context, l *lab.Lab, globs []string, show printing) error {
-	journey, done, err := newJourney(ctx, l)
-	if err != nil {
-		return err
-	}
-	defer done()
-	checks, err := check.Choose(check.Catalogue(journey), globs)
-	if err != nil {
-		return err
-	}
-	if err := check.Up(ctx, l); err != nil {
-		return err
-	}
-	each, end := show(checks)
-	report := check.Run(ctx, journey, checks, each)
-	if err := end(report); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return report.Err()
+	return withChecks(ctx, l, globs, func(journey *check.Journey, checks []check.Check) error {
+		if err := check.Up(ctx, l); err != nil {
+			return err
+		}
+		each, end := show(checks)
+		report := check.Run(ctx, journey, checks, each)
+		if err := end(report); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return report.Err()
+	})
 }
 
 func listChecks(ctx context.Context, l *lab.Lab, out io.Writer, globs []string, json bool) error {
+	return withChecks(ctx, l, globs, func(_ *check.Journey, checks []check.Check) error {
+		if json {
+			return writeJSON(out, check.List(checks))
+		}
+		return check.WriteList(out, checks)
+	})
+}
+
+// withChecks hands f a journey and those of its checks that the globs choose.
+func withChecks(ctx context.Context, l *lab.Lab, globs []string, f func(*check.Journey, []check.Check) error) error {
 	journey, done, err := newJourney(ctx, l)
 	if err != nil {
 		return err
@@ -99,10 +102,7 @@ func listChecks(ctx context.Context, l *lab.Lab, out io.Writer, globs []string, 
 	if err != nil {
 		return err
 	}
-	if !json {
-		return check.WriteList(out, checks)
-	}
-	return writeJSON(out, check.List(checks))
+	return f(journey, checks)
 }
 
 // newJourney opens the log database, which is asked when a check needs it, and
