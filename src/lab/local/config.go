@@ -136,7 +136,7 @@ func (t *Target) healthd(n inventory.Node) tree {
 		"node":     n.Name,
 		"data_dir": t.data(n.Name, "healthd"),
 		"allow":    allow,
-		"mongodb":  tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata"},
+		"mongodb":  tree{"uri": t.MongoURI()},
 		"certs":    []string{t.secret("ca.pem"), t.secret(n.Name + "-logger.pem")},
 		"services": tree{
 			"auth": t.inv.Addresses(inventory.Authd), "auth_ops": t.inv.OpsAddresses(inventory.Authd),
