@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"lab":       {"client", "mongodb", "ferret", "zabbix", "grafana"},
 	"zabbix":    {"health", "mariadb"}, // templates, and Zabbix's own programs for tests
 	"gen":       {"zabbix", "grafana"},
-	"packaging": {"lab"},               // the profiles, an archive for each
+	"packaging": {"lab"}, // the profiles, an archive for each
 	"cmd":       slices.Concat(services, adapters, []string{"lab"}),
 }
 
