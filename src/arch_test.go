@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 // drivers are the modules that only an adapter may touch.
 var drivers = map[string][]string{
 	"github.com/go-sql-driver/mysql":   {"mariadb"},
-	"modernc.org/sqlite":               {"sqlite"},
+	"modernc.org/sqlite":               {"sqlite", "ferret"},
 	"go.mongodb.org/mongo-driver":      {"mongodb"},
 	"github.com/nats-io/":              {"natslog"},
 	"github.com/FerretDB/FerretDB":     {"ferret"},

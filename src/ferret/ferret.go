@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 
@@ -18,6 +19,7 @@ import (
 // Server is one embedded server.
 type Server struct {
 	db  *ferretdb.FerretDB
+	dir string
 	uri string
 }
 
@@ -25,23 +27,24 @@ type Server struct {
 // which is made where it is missing (0700). The server knows no users: bind it
 // where only the log server reaches it. Fails with code usage.
 func Listen(addr, dir string) (*Server, error) {
-	files, err := sqliteURL(dir)
+	dir, err := folder(dir)
 	if err != nil {
 		return nil, err
 	}
 	db, err := ferretdb.New(&ferretdb.Config{
 		Listener: ferretdb.ListenerConfig{TCP: addr},
 		Logger:   slog.New(slog.DiscardHandler),
-		Handler:  "sqlite", SQLiteURL: files,
+		Handler:  "sqlite", SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {
 		return nil, errs.E(errs.Usage, "embedded database on %s: %w", addr, err).
 			WithFix("stop what holds the address or the folder %s", dir)
 	}
-	return &Server{db: db, uri: db.MongoDBURI()}, nil
+	return &Server{db: db, dir: dir, uri: db.MongoDBURI()}, nil
 }
 
-func sqliteURL(dir string) (string, error) {
+// folder makes the folder of the data and returns its absolute path.
+func folder(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", errs.E(errs.Usage, "embedded database: %w", err)
@@ -52,7 +55,7 @@ func sqliteURL(dir string) (string, error) {
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return "", errs.E(errs.Usage, "embedded database: %w", err)
 	}
-	return "file:" + abs + "/", nil
+	return abs, nil
 }
 
 // URI returns the connection string for a driver: mongodb://host:port/.
@@ -69,4 +72,11 @@ func (s *Server) Addr() string {
 
 // Serve runs the server until ctx ends. Clients that are still connected then
 // get about three seconds to leave. Call it once, or the files stay open.
-func (s *Server) Serve(ctx context.Context) error { return s.db.Run(ctx) }
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var indexes sync.WaitGroup
+	defer indexes.Wait()
+	defer cancel()
+	indexes.Go(func() { s.keepIndexes(ctx) })
+	return s.db.Run(ctx)
+}
