@@ -41,11 +41,32 @@ func documentOf(e event.Event) document {
 	return document{bson.ObjectID(e.ID), e.Time().Format(time.RFC3339), e.Server, e.Category, e.Subject, e.Data}
 }
 
-// Insert stores events with write concern majority, as logd.Store demands.
+// Insert stores events with write concern majority, as logd.Store demands, and
+// then adds them to the tail, so the tail has no event that the log has not.
 func (l *Log) Insert(ctx context.Context, events []event.Event) (repeats int, err error) {
 	if len(events) == 0 {
 		return 0, l.Ping(ctx)
 	}
+	repeats, err = l.insert(ctx, events)
+	stored := events
+	var refused *logd.Refused
+	if errors.As(err, &refused) {
+		stored = nil
+		for i, e := range events {
+			if refused.Why[i] == "" {
+				stored = append(stored, e)
+			}
+		}
+	} else if err != nil {
+		return 0, err
+	}
+	if err := l.keep(ctx, stored); err != nil {
+		return 0, err
+	}
+	return repeats, err
+}
+
+func (l *Log) insert(ctx context.Context, events []event.Event) (repeats int, err error) {
 	docs := make([]document, len(events))
 	for i, e := range events {
 		docs[i] = documentOf(e)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -31,10 +32,22 @@ type Config struct {
 	Collection   string `mapstructure:"collection" usage:"collection of the event log"`
 }
 
+// The kinds of server that Log knows apart.
+const (
+	unknownServer = iota
+	mongoServer
+	ferretServer
+)
+
 // Log is the event log's collection. It satisfies logd.Store.
 type Log struct {
 	client *mongo.Client
 	coll   *mongo.Collection
+	tail   *mongo.Collection // of an embedded server: see ring
+	ring   *ring             // nil: this Log keeps no tail
+
+	mu     sync.Mutex
+	server int
 }
 
 // Open prepares the connections. It does not wait for the server: see Ping.
@@ -65,8 +78,8 @@ func OpenThrough(cfg Config, dial Dial) (*Log, error) {
 	if err != nil {
 		return nil, errs.E(errs.Usage, "mongodb: %w", err)
 	}
-	coll := client.Database(or(cfg.Database, "chatlab")).Collection(or(cfg.Collection, "Logdata"))
-	return &Log{client: client, coll: coll}, nil
+	db, name := client.Database(or(cfg.Database, "chatlab")), or(cfg.Collection, "Logdata")
+	return &Log{client: client, coll: db.Collection(name), tail: db.Collection(name + "_tail")}, nil
 }
 
 func clientOptions(cfg Config) (*options.ClientOptions, error) {
@@ -117,9 +130,20 @@ func (l *Log) Close() error {
 	return l.client.Disconnect(ctx)
 }
 
+// indexes are those of the event log beside that of _id.
+var indexes = map[string]bson.D{
+	"date_time_1":                     {{Key: "date_time", Value: 1}},
+	"server_1_category_1_date_time_1": {{Key: "server", Value: 1}, {Key: "category", Value: 1}, {Key: "date_time", Value: 1}},
+}
+
 // EnsureIndexes creates the indexes that are missing: by date_time, and by
-// server, category and date_time. Fails with code unavailable.
+// server, category and date_time. On FerretDB, which keeps such indexes and
+// never uses them, it drops them. Fails with code unavailable.
 func (l *Log) EnsureIndexes(ctx context.Context) error {
+	embedded, err := l.isEmbedded(ctx)
+	if err != nil {
+		return err
+	}
 	there, err := l.coll.Indexes().ListSpecifications(ctx)
 	if err != nil && !isCode(err, codeNamespaceNotFound) {
 		return away(err)
@@ -128,15 +152,16 @@ func (l *Log) EnsureIndexes(ctx context.Context) error {
 	for _, spec := range there {
 		have[spec.Name] = true
 	}
-	for name, keys := range map[string]bson.D{
-		"date_time_1":                     {{Key: "date_time", Value: 1}},
-		"server_1_category_1_date_time_1": {{Key: "server", Value: 1}, {Key: "category", Value: 1}, {Key: "date_time", Value: 1}},
-	} {
-		if have[name] {
-			continue
+	for name, keys := range indexes {
+		switch {
+		case have[name] && embedded:
+			err = l.coll.Indexes().DropOne(ctx, name)
+		case !have[name] && !embedded:
+			_, err = l.coll.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name)})
+		default:
+			err = nil
 		}
-		model := mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name)}
-		if _, err := l.coll.Indexes().CreateOne(ctx, model); err != nil {
+		if err != nil {
 			return away(err)
 		}
 	}
