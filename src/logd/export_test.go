@@ -8,6 +8,9 @@ func (s *Server) Hasten(heartbeat, silence time.Duration) {
 	s.pace.backoffMin, s.pace.backoffMax = time.Millisecond, 10*time.Millisecond
 }
 
+// Hasten makes a retention trim again at once.
+func (r *Retention) Hasten() { r.every = time.Millisecond }
+
 // Gathering sets the time from a small batch to the next, before it serves.
 func (s *Server) Gathering(d time.Duration) { s.pace.gather = d }
 

@@ -154,6 +154,7 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 		"password in URI": append(good[:len(good):len(good)], "--mongodb.uri=mongodb://kim:secret@127.0.0.1:1/"),
 		"no password":     append(good[:len(good):len(good)], "--mongodb.user=kim"),
 		"address":         append(good[:len(good):len(good)], "--listen=nowhere"),
+		"retention":       append(good[:len(good):len(good)], "--retention.events=-1"),
 		"ops address":     append(good[:len(good):len(good)], "--ops.listen=nowhere"),
 	} {
 		t.Run(name, func(t *testing.T) {

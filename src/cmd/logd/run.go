@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"chatlab/src/app"
+	"chatlab/src/errs"
 	"chatlab/src/logd"
 	"chatlab/src/mongodb"
 	"chatlab/src/mtls"
@@ -17,9 +19,10 @@ type config struct {
 	Ops    struct {
 		Listen string `mapstructure:"listen" usage:"address of /metrics, /healthz and /readyz"`
 	} `mapstructure:"ops"`
-	LogLevel string         `mapstructure:"log_level" usage:"debug, info, warn or error"`
-	TLS      mtls.Files     `mapstructure:"tls"`
-	MongoDB  mongodb.Config `mapstructure:"mongodb"`
+	LogLevel  string            `mapstructure:"log_level" usage:"debug, info, warn or error"`
+	TLS       mtls.Files        `mapstructure:"tls"`
+	MongoDB   mongodb.Config    `mapstructure:"mongodb"`
+	Retention mongodb.Retention `mapstructure:"retention"`
 }
 
 func run(ctx context.Context, env *app.Env) error {
@@ -39,6 +42,12 @@ func run(ctx context.Context, env *app.Env) error {
 	}
 	defer func() { _ = store.Close() }()
 
+	if cfg.Retention.Events < 0 || cfg.Retention.Age < 0 {
+		return errs.E(errs.Usage, "retention: events and age cannot be negative").WithFix("set 0 to keep all")
+	}
+	host, _ := os.Hostname() // the address alone may be that of another machine's logd too
+	store.KeepTail(host + " " + cfg.Listen)
+
 	var server *logd.Server
 	ops, err := app.ListenOps(cfg.Ops.Listen, func(ctx context.Context) error { return server.Ready(ctx) })
 	if err != nil {
@@ -48,12 +57,25 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
+	retention := logd.NewRetention(trim(store, cfg.Retention), log, ops.Registry)
 	log.Info("logd listens", "addr", server.Addr(), "ops", ops.Addr())
 	var g app.Group
 	g.Add("ops", ops.Serve)
 	g.Add("logd", server.Serve)
 	g.Add("indexes", func(ctx context.Context) error { return keepIndexes(ctx, store, log) })
+	g.Add("retention", retention.Run)
 	return g.Run(ctx)
+}
+
+// trim returns the function that removes the events beyond a retention; nil: all
+// events are kept.
+func trim(store *mongodb.Log, keep mongodb.Retention) func(context.Context, func(int64)) error {
+	if keep == (mongodb.Retention{}) {
+		return nil
+	}
+	return func(ctx context.Context, removed func(int64)) error {
+		return store.Trim(ctx, keep, time.Now(), removed)
+	}
 }
 
 // keepIndexes creates the indexes once the database is there. Storing does not

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
@@ -118,6 +119,8 @@ func (t *Target) logd(n inventory.Node) tree {
 	return t.daemonTree(inventory.Logd, n, tree{
 		"tls":     t.tls(n.Name + "-logd"),
 		"mongodb": tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata"},
+		// The embedded database reads all it has for a question about old events.
+		"retention": tree{"events": cmp.Or(t.inv.Var("chatlab_logd_retention_events"), "200000"), "age": cmp.Or(t.inv.Var("chatlab_logd_retention_age"), "0s")},
 	})
 }
 
