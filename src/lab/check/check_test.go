@@ -79,6 +79,7 @@ var faults = map[string]struct{ name, expected, seen string }{
 	"log away":              {"events.fields", "exactly the fields", "log database away at mongodb://fake/"},
 	"no chat events":        {"events.chat", "chat/chat/chk", "only auth/"},
 	"no failures":           {"events.signin.fail", "/fail within", "only "},
+	"only in the tail":      {"events.signup", "auth/signup/chk", "no event of"},
 	"events doubled":        {"events.once", "one event", "2"},
 	"inexact":               {"events.fields", "nothing else", "another form"},
 	"date form":             {"events.fields", "YYYY-MM-DDTHH:MM:SSZ", " in the event "},

@@ -20,11 +20,12 @@ import (
 // EventLog reads the log database: a [mongodb.Log].
 type EventLog interface {
 	Find(ctx context.Context, f mongodb.Filter, after event.ID) iter.Seq2[mongodb.Record, error]
+	Stored(ctx context.Context, id event.ID) (mongodb.Record, bool, error)
 }
 
 // How long an event may take from its cause to the database, how often it is
-// looked for meanwhile, and how long one look may take: the embedded database
-// reads all it has for each answer, seconds for some hundred thousand events.
+// looked for meanwhile, and how long one look may take: while more events are
+// stored than the embedded database's tail holds, a look reads the whole log.
 const (
 	eventDeadline = 5 * time.Second
 	eventPoll     = 20 * time.Millisecond
@@ -151,8 +152,7 @@ func (j *Journey) records(ctx context.Context) ([]mongodb.Record, error) {
 	return j.looks.take(ctx, j.look)
 }
 
-// readRun reads what the log has of this run: one query for all its names, as
-// not every log database has an index that helps with more.
+// readRun reads what the log has of this run.
 func (j *Journey) readRun(ctx context.Context) ([]mongodb.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, j.allow(eventLook))
 	defer cancel()
@@ -163,11 +163,31 @@ func (j *Journey) readRun(ctx context.Context) ([]mongodb.Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
 		}
-		if strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
+		if !strings.HasPrefix(strings.ToLower(r.Subject), j.tag) {
+			continue
+		}
+		switch r, ok, err := j.proved(ctx, r); {
+		case err != nil:
+			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
+		case ok:
 			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// proved returns the document of the event log that a found record stands for:
+// Find may answer from the tail of the log. It asks once for each. Only a look
+// calls it, and there is one at a time.
+func (j *Journey) proved(ctx context.Context, found mongodb.Record) (mongodb.Record, bool, error) {
+	if r, ok := j.documents[found.Event.ID]; ok {
+		return r, true, nil
+	}
+	r, ok, err := j.log.Stored(ctx, found.Event.ID)
+	if err == nil && ok {
+		j.documents[found.Event.ID] = r
+	}
+	return r, ok, err
 }
 
 // stored proves that the facts of a category are in the log; data "" is any.

@@ -257,6 +257,16 @@ func (f *fake) Find(_ context.Context, filter mongodb.Filter, _ event.ID) iter.S
 	}
 }
 
+func (f *fake) Stored(_ context.Context, id event.ID) (mongodb.Record, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.records, func(r mongodb.Record) bool { return r.Event.ID == id })
+	if i < 0 || f.has("only in the tail") {
+		return mongodb.Record{}, false, nil
+	}
+	return f.records[i], true, nil
+}
+
 // testRSA is one key for all tests: making it costs more than the rest.
 var testRSA = newRSA()
 

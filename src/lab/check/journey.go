@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"chatlab/src/event"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/mongodb"
@@ -49,8 +50,9 @@ type Journey struct {
 	logged        func() (*journal, error)
 	looks         looks
 	look          func() ([]mongodb.Record, error)
-	watch         func() (*watched, error) // what Zabbix knows of the lab
-	panelWait     time.Duration            // how long a panel may take to have values
+	documents     map[event.ID]mongodb.Record // that were looked up
+	watch         func() (*watched, error)    // what Zabbix knows of the lab
+	panelWait     time.Duration               // how long a panel may take to have values
 }
 
 // person is one user of the journey.
@@ -71,7 +73,7 @@ func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails
 	j := &Journey{
 		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(),
-		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(),
+		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(), documents: map[event.ID]mongodb.Record{},
 		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline), panelWait: lab.Allow(l.Target, panelLimit),
 	}
 	for i := range j.people {

@@ -8,8 +8,8 @@ import (
 )
 
 // looks lets checks that look at the log at the same time share one pass over
-// it, since the embedded database reads all it has for each: every caller gets
-// a pass that began after it asked.
+// it, so that they read it once together: every caller gets a pass that began
+// after it asked.
 type looks struct {
 	mu      sync.Mutex
 	running bool
