@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,7 +94,7 @@ func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
 	}
 	p := &eventPrinter{out: o.env.Stdout, json: o.json}
 	seen := map[string]time.Time{}
-	records, err := lastEvents(ctx, log, f, time.Now())
+	records, err := lastEvents(ctx, log, f, o.env.Stderr)
 	if err != nil {
 		return err
 	}
@@ -119,28 +122,37 @@ func openLog(t lab.Target) (*mongodb.Log, error) {
 }
 
 // readLimit bounds the reading of the log as a whole, which may be long: what
-// the driver allows one operation is meant for the short ones.
-const readLimit = 5 * time.Minute
+// the driver allows one operation is meant for the short ones. patience is how
+// long a person waits without being told why.
+const (
+	readLimit = 5 * time.Minute
+	patience  = 2 * time.Second
+)
 
-// lastEvents returns the chosen events, at most the last ones. It looks back
-// further and further, so that a long log is not read for its end.
-func lastEvents(ctx context.Context, log *mongodb.Log, f eventFlags, now time.Time) ([]mongodb.Record, error) {
+// lastEvents returns the chosen events, at most the last ones. While it reads
+// for long, it says so on progress.
+func lastEvents(ctx context.Context, log *mongodb.Log, f eventFlags, progress io.Writer) ([]mongodb.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	for _, age := range []time.Duration{time.Minute, 15 * time.Minute, 6 * time.Hour, 7 * 24 * time.Hour} {
-		if f.last == 0 {
-			break
-		}
-		part := f.filter
-		part.Since = now.Add(-age)
-		if part.Since.Before(f.filter.Since) {
-			break
-		}
-		if n, err := log.Count(ctx, part); err != nil {
-			return nil, err
-		} else if n >= int64(f.last) {
-			return tailOf(ctx, log, part, f.last)
+	done := make(chan struct{})
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	defer close(done)
+	telling.Go(func() { tell(done, progress) })
+	return log.Last(ctx, f.filter, f.last)
+}
+
+// tell says every few seconds that the log is being read, until done.
+func tell(done <-chan struct{}, progress io.Writer) {
+	began := time.Now()
+	tick := time.NewTicker(patience)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			_, _ = fmt.Fprintf(progress, "lab: reading the whole event log for older events: %.0f s so far\n", time.Since(began).Seconds())
 		}
 	}
-	return tailOf(ctx, log, f.filter, f.last)
 }

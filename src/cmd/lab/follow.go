@@ -24,24 +24,6 @@ const (
 	lateWindow  = 10 * time.Minute
 )
 
-// tailOf returns the chosen events, at most the last n; 0 is all.
-func tailOf(ctx context.Context, log *mongodb.Log, f mongodb.Filter, n int) ([]mongodb.Record, error) {
-	var out []mongodb.Record
-	for r, err := range log.Find(ctx, f, event.ID{}) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-		if n > 0 && len(out) > 2*n+1000 {
-			out = append(out[:0], out[len(out)-n:]...)
-		}
-	}
-	if n > 0 && len(out) > n {
-		out = out[len(out)-n:]
-	}
-	return out, nil
-}
-
 // follow prints each new event once, until ctx ends. seen holds the hex
 // ObjectIDs of those that were printed, with their times.
 func follow(ctx context.Context, log *mongodb.Log, f mongodb.Filter, seen map[string]time.Time, p *eventPrinter) error {
