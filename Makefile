@@ -12,7 +12,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e debian13 rehearse full grow vm lint fmt templates dashboards pictures bench clean
+.PHONY: help build packages up check drill down test e2e debian13 rehearse full grow vm lint fmt templates dashboards pictures bench bench-events clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -94,6 +94,9 @@ pictures: ## make grafana/pictures of a running Grafana: GRAFANA=address PASSWOR
 # In its own folder, as Go passes on what the tests of a package that it is given print only when one fails.
 bench: build ## measure, each figure beside its limit (four minutes or five)
 	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin go test -tags bench -count=1 -timeout 15m
+
+bench-events: build ## measure `lab events` and `lab check` at a million events (ten minutes)
+	@cd src/bench && CHATLAB_BIN=$(CURDIR)/bin BENCH_LOG_SIZES=42000,1000000 go test -tags bench -count=1 -timeout 60m -run '^TestEventLog$$'
 
 clean: ## remove what was built; a lab must be down
 	@if test -e .lab/local; then echo "clean: error: the lab's state is in .lab: run \`bin/lab down --purge\` first" >&2; exit 1; fi

@@ -103,14 +103,7 @@ func connectDatabase(t *testing.T, uri string) *mongo.Collection {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	coll := client.Database("bare").Collection("Logdata")
-	// The same indexes as logd's.
-	for _, keys := range []bson.D{{{Key: "date_time", Value: 1}}, {{Key: "server", Value: 1}, {Key: "category", Value: 1}, {Key: "date_time", Value: 1}}} {
-		if _, err := coll.Indexes().CreateOne(t.Context(), mongo.IndexModel{Keys: keys}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return coll
+	return client.Database("bare").Collection("Logdata")
 }
 
 func sampleEvent(i int) event.Event {
