@@ -2,10 +2,12 @@ package mongodb
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,40 +184,73 @@ func (l *Log) lastOfTail(ctx context.Context, f Filter, n int) ([]Record, bool, 
 	if err != nil || !embedded {
 		return nil, false, err
 	}
-	records, complete, err := l.readTail(ctx, f, event.ID{}, f.Since)
+	pieces, complete, err := l.loadTail(ctx, f.Since)
 	if err != nil {
 		return nil, false, err
+	}
+	// An older piece has no event among the last n once n are younger than it.
+	slices.SortFunc(pieces, func(a, b piece) int { return cmp.Compare(b.Newest, a.Newest) })
+	var records []Record
+	seen := map[event.ID]bool{}
+	for _, p := range pieces {
+		if len(records) >= n && p.Newest < records[len(records)-n].Event.Time().Unix() {
+			break
+		}
+		if records, err = p.choose(f, event.ID{}, seen, records); err != nil {
+			return nil, false, err
+		}
+		records = newest(records, 0)
 	}
 	all := !complete.IsZero() && !f.Since.Truncate(time.Second).Before(complete)
 	return newest(records, n), all || len(records) >= n, nil
 }
 
 // readTail returns the chosen records of the tail, in the order of their
-// ObjectIDs, and the time since which the tail has all that was stored (zero:
-// there is no tail). It skips pieces of events that are older than since.
+// ObjectIDs, and the time since which the tail is complete (see loadTail).
 func (l *Log) readTail(ctx context.Context, f Filter, after event.ID, since time.Time) (records []Record, complete time.Time, err error) {
-	oldest := map[string]int64{} // by writer
+	pieces, complete, err := l.loadTail(ctx, since)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	seen := map[event.ID]bool{}
+	for _, p := range pieces {
+		if records, err = p.choose(f, after, seen, records); err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+	return newest(records, 0), complete, nil
+}
+
+// loadTail returns the pieces that have events from since on, and the time
+// since which the tail has all that was stored (zero: there is no tail).
+func (l *Log) loadTail(ctx context.Context, since time.Time) (young []piece, complete time.Time, err error) {
+	oldest := map[string]int64{} // by writer
 	err = l.pieces(ctx, func(p piece) error {
 		if at, ok := oldest[p.Writer]; !ok || p.Since < at {
 			oldest[p.Writer] = p.Since
 		}
-		if p.Newest < since.Unix() {
-			return nil
+		if p.Newest >= since.Unix() {
+			young = append(young, p)
 		}
-		return p.records(func(r Record) {
-			if f.chooses(r.Event, after) && !seen[r.Event.ID] {
-				seen[r.Event.ID] = true
-				records = append(records, r)
-			}
-		})
+		return nil
 	})
 	for _, at := range oldest {
 		if t := time.UnixMilli(at); t.After(complete) {
 			complete = t
 		}
 	}
-	return newest(records, 0), complete, err
+	return young, complete, err
+}
+
+// choose adds the chosen records that were not seen yet to records.
+func (p piece) choose(f Filter, after event.ID, seen map[event.ID]bool, records []Record) ([]Record, error) {
+	err := p.records(func(r Record) {
+		if f.chooses(r.Event, after) && !seen[r.Event.ID] {
+			seen[r.Event.ID] = true
+			records = append(records, r)
+		}
+	})
+	return records, err
 }
 
 // records calls f for each record of a piece.
