@@ -28,6 +28,11 @@ type Filter struct {
 	ID         string    // the user or nickname, not the ObjectID
 	Since      time.Time // born in this second or later
 	DataPrefix string
+
+	// Stored says that events which were stored before this time are not
+	// wanted. It spares reading them where the database knows that time; else
+	// they may be among the answers.
+	Stored time.Time
 }
 
 // Record is one stored document.

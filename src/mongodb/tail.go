@@ -34,6 +34,7 @@ type piece struct {
 	Writer string `bson:"writer"`
 	Seq    int64  `bson:"seq"`    // of the writer's pieces, the ring's earlier rounds counted
 	Since  int64  `bson:"since"`  // Unix time in ms: what the writer stored later is here or in a later piece
+	Until  int64  `bson:"until"`  // Unix time in ms: when the last of the piece was stored
 	Newest int64  `bson:"newest"` // Unix time of the newest birth
 	Events []byte `bson:"events"` // the events' documents one behind the other, deflated
 }
@@ -116,6 +117,7 @@ func (r *ring) begin(seq int64) {
 // put writes the piece that is being filled.
 func (l *Log) put(ctx context.Context) error {
 	r := l.ring
+	r.now.Until = time.Now().UnixMilli()
 	var err error
 	if r.now.Events, err = deflate(r.docs); err != nil {
 		return errs.E(errs.Failed, "event log's tail: %w", err)
@@ -165,12 +167,16 @@ func (l *Log) fromTail(ctx context.Context, f Filter, after event.ID) (records [
 	if born := after.Time(); !after.IsZero() && born.After(since) {
 		since = born
 	}
-	if since.IsZero() {
+	wanted := since // an event is born before it is stored
+	if f.Stored.After(wanted) {
+		wanted = f.Stored
+	}
+	if wanted.IsZero() {
 		return nil, false, nil
 	}
 	records, complete, err := l.readTail(ctx, f, after, since)
-	if err != nil || complete.IsZero() || since.Before(complete) {
-		return nil, false, err // an event is born before it is stored
+	if err != nil || complete.IsZero() || wanted.Before(complete) {
+		return nil, false, err
 	}
 	return records, true, nil
 }
@@ -184,7 +190,7 @@ func (l *Log) lastOfTail(ctx context.Context, f Filter, n int) ([]Record, bool, 
 	if err != nil || !embedded {
 		return nil, false, err
 	}
-	pieces, complete, err := l.loadTail(ctx, f.Since)
+	pieces, complete, err := l.loadTail(ctx, f.Stored, f.Since)
 	if err != nil {
 		return nil, false, err
 	}
@@ -208,7 +214,7 @@ func (l *Log) lastOfTail(ctx context.Context, f Filter, n int) ([]Record, bool, 
 // readTail returns the chosen records of the tail, in the order of their
 // ObjectIDs, and the time since which the tail is complete (see loadTail).
 func (l *Log) readTail(ctx context.Context, f Filter, after event.ID, since time.Time) (records []Record, complete time.Time, err error) {
-	pieces, complete, err := l.loadTail(ctx, since)
+	pieces, complete, err := l.loadTail(ctx, f.Stored, since)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -221,15 +227,16 @@ func (l *Log) readTail(ctx context.Context, f Filter, after event.ID, since time
 	return newest(records, 0), complete, nil
 }
 
-// loadTail returns the pieces that have events from since on, and the time
-// since which the tail has all that was stored (zero: there is no tail).
-func (l *Log) loadTail(ctx context.Context, since time.Time) (young []piece, complete time.Time, err error) {
+// loadTail returns the pieces that have events stored at or after stored and
+// born at or after since, and the time since which the tail has all that was
+// stored (zero: there is no tail).
+func (l *Log) loadTail(ctx context.Context, stored, since time.Time) (young []piece, complete time.Time, err error) {
 	oldest := map[string]int64{} // by writer
 	err = l.pieces(ctx, func(p piece) error {
 		if at, ok := oldest[p.Writer]; !ok || p.Since < at {
 			oldest[p.Writer] = p.Since
 		}
-		if p.Newest >= since.Unix() {
+		if p.Newest >= since.Unix() && p.Until >= stored.UnixMilli() {
 			young = append(young, p)
 		}
 		return nil

@@ -138,6 +138,24 @@ func TestAYoungTimeIsAnsweredByTheTail(t *testing.T) {
 	}
 }
 
+// A reader allows for clocks that differ, so its earliest birth may be before
+// the tail begins. The tail still answers when it has all that was stored since.
+func TestAStoringTimeIsAnsweredByTheTail(t *testing.T) {
+	embedded(t)
+	uri, db := serve(t), database()
+	l := keeper(t, uri, db, "")
+	insert(t, l, bornNow("hidden", 1)) // not in the tail: only a reader of the whole log finds it
+	insert(t, keeper(t, uri, db, "a"), bornNow("before", mongodb.PieceEvents))
+	from := time.Now()
+	events := bornNow("after", 2)
+	events[0].ID = event.NewID(from.Add(-30 * time.Second)) // of a clock that goes behind
+	insert(t, keeper(t, uri, db, "a"), events)
+	got := find(t, l, mongodb.Filter{Stored: from, Since: from.Add(-time.Minute)}, event.ID{})
+	if len(got) != 2 || got[0].Data != "after0" || got[1].Data != "after1" {
+		t.Errorf("found %+v, want the two of after", got)
+	}
+}
+
 // embedded skips a test of the tail where the server is another's.
 func embedded(t *testing.T) {
 	t.Helper()

@@ -159,7 +159,7 @@ func (j *Journey) readRun(ctx context.Context) ([]mongodb.Record, error) {
 	var after event.ID
 	binary.BigEndian.PutUint32(after[:4], uint32(j.from.Unix()-clockSlack)) //nolint:gosec // an ObjectID has 32 bits of time
 	out := []mongodb.Record{}
-	for r, err := range j.log.Find(ctx, mongodb.Filter{}, after) {
+	for r, err := range j.log.Find(ctx, mongodb.Filter{Stored: j.from}, after) {
 		if err != nil {
 			return nil, fmt.Errorf("%s at %s", errs.Public(err), j.lab.Target.MongoURI())
 		}
