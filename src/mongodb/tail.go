@@ -23,9 +23,9 @@ import (
 // time, in the collection "<collection>_tail": a ring of few documents, each of
 // many events. MongoDB needs none: it has the index of _id.
 const (
-	ringSize    = 200       // documents of a log server
+	ringSize    = 100       // documents of a log server
 	pieceEvents = 100       // a document is full with so many events, or more…
-	pieceBytes  = 256 << 10 // …or with so many bytes of them
+	pieceBytes  = 128 << 10 // …or with so many bytes of them
 )
 
 // piece is a document of the ring.
