@@ -89,5 +89,5 @@ func (e *Env) metrics(ctx context.Context, ops string) (metrics.Page, error) {
 	if r.status != http.StatusOK {
 		return nil, failf("200 of /metrics", "%d", r.status)
 	}
-	return metrics.Parse(strings.NewReader(r.body))
+	return metrics.Parse(strings.NewReader(r.body + "\n"))
 }

@@ -71,7 +71,7 @@ func opsMetrics(e *Env, ctx context.Context, base string) error {
 	}
 	e.Same("status", http.StatusOK, r.status)
 	e.Same("content type", "text/plain", r.ctype)
-	page, err := metrics.Parse(strings.NewReader(r.body))
+	page, err := metrics.Parse(strings.NewReader(r.body + "\n"))
 	if err != nil {
 		return failf("metrics", "%v", err)
 	}
