@@ -39,7 +39,7 @@ func (r *Retention) Run(ctx context.Context) error {
 	for {
 		err := r.trim(ctx, func(n int64) { r.removed.Add(float64(n)) })
 		if err != nil && ctx.Err() == nil {
-			r.log.Error("old events cannot be removed; trying again later", "error", err)
+			r.log.Error("old events cannot be removed; trying again later", "err", err)
 		}
 		select {
 		case <-tick.C:
