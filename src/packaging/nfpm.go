@@ -112,6 +112,9 @@ func (b *builder) one(ctx context.Context, p pkg, f flavour) (string, error) {
 // describe gives nfpm's description of a package.
 func (b *builder) describe(ctx context.Context, p pkg, f flavour) (map[string]any, error) {
 	contents := []map[string]any{}
+	if len(p.programs) > 0 { // rpm removes only the folders that a package owns
+		contents = append(contents, folder(filepath.Dir(binDir), 0o755, ""), folder(binDir, 0o755, ""))
+	}
 	for _, program := range p.programs {
 		contents = append(contents, entry(filepath.Join(b.bin, program), binDir+"/"+program, "", 0o755))
 	}

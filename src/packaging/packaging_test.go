@@ -121,6 +121,7 @@ func holds(t *testing.T, dist string, p pkg, f flavour) {
 	for _, program := range p.programs {
 		has(true, `^-rwxr-xr-x .*root.*root.* \.?/opt/chatlab/bin/`+program+`$`)
 	}
+	has(len(p.programs) > 0, `^drwxr-xr-x .*root.*root.* \.?/opt/chatlab/bin/?$`)
 	has(p.service != nil, `/usr/lib/systemd/system/chatlab-`)
 	needs := output(t, depends[0], depends[1], path)
 	for _, other := range p.needs {
