@@ -12,8 +12,8 @@ import (
 	"chatlab/src/event"
 )
 
-// trimStep is how many events are removed by one command.
-const trimStep = 500
+// trimStep is how many events one command removes. The driver gives a command ten seconds.
+const trimStep = 100
 
 // Retention says which events are kept; a zero field does not restrict.
 type Retention struct {
