@@ -115,7 +115,7 @@ func (t *Target) play(ctx context.Context, args []string, p lab.Progress) (faile
 		return nil, nil, err
 	}
 	defer func() { _ = log.Close() }()
-	sockets, err := os.MkdirTemp("/run", "chatlab-ssh-") // a socket's path must be short
+	sockets, err := os.MkdirTemp("/run", "chatlab-ssh-"+t.machines.id+"-") // a socket's path must be short
 	if err != nil {
 		return nil, nil, err
 	}
