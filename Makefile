@@ -51,7 +51,7 @@ debian13: build ## three machines of Debian 13, a proven lab, and away again; ne
 rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
 	.ci/rehearse $(INVENTORIES)
 
-full: build ## what does not fit into CI: growing, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
+full: build ## the stages that do not fit into CI: growing, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
 	.ci/grow
 	.ci/rehearse ha
 	PROFILE=debian13 .ci/e2e

@@ -57,7 +57,7 @@ module Chatlab
       end
     end
 
-    # Paths of what is sent, by their names below the place.
+    # The files to send: their path on the host, by their name below the place.
     def files
       sent = FOLDERS.flat_map { |folder| Dir.glob("#{folder}/**/*", File::FNM_DOTMATCH, base: @lab.root) }
       sent += Dir.glob("dist/chatlab-*-#{@lab.profile}.tar", base: @lab.root)

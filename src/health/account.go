@@ -199,7 +199,7 @@ func (a *Account) create() error {
 	return nil
 }
 
-// keep keeps what is known of the credential. The file keeps its owner: root may
+// keep stores the credential in memory and in its file. The file keeps its owner: root may
 // have asked by hand (`healthd get`), and the daemon must go on reading it.
 func (a *Account) keep(c credential) (*credential, error) {
 	a.mu.Lock()

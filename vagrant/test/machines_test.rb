@@ -1,7 +1,7 @@
 require "fog/libvirt"
 require_relative "rig"
 
-# The step that waits for the machines, and what is seen of a step that fails.
+# The step that waits for the machines, and the output of a step that fails.
 class MachinesTest < Minitest::Test
   include Rig
 

@@ -28,7 +28,7 @@ func (h *host) ansible(ctx context.Context) []local.Finding {
 	}
 	end, err := h.ansibleEnd()
 	if err != nil {
-		return []local.Finding{fail("ansible", "ansible-core", err.Error(), "mend "+h.ansibleLimits())}
+		return []local.Finding{fail("ansible", "ansible-core", err.Error(), "fix "+h.ansibleLimits())}
 	}
 	what, install := "ansible-core", "`pipx install 'ansible-core>=2.14'`, or Debian 12's package ansible-core"
 	if end != nil {

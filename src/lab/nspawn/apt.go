@@ -35,7 +35,7 @@ func sourcesFrom(text, suite string) string {
 	return defaultSources(suite)
 }
 
-// additions end the names of a release's parts: itself, and what came later.
+// additions are the suffixes of a release's suites: the release itself, its updates, its security fixes.
 var additions = []string{"", "-updates", "-security"}
 
 // mirrorsOf returns the entries of a sources.list for suite, on the mirrors from
