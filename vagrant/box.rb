@@ -6,12 +6,16 @@ module Chatlab
     def initialize(lab, provider, table)
       @lab = lab
       @provider = provider
-      @table = table
-      raise Error.new("profile #{lab.profile} has no box for #{provider}", "add one below boxes in #{lab.settings.local}") unless table && table["name"]
+      @table = table || {}
+      @name = @table["name"]
+      @version = @table["version"]&.to_s
+      @build = @table["build"]
+    end
 
-      @name = table["name"]
-      @version = table["version"]&.to_s
-      @build = table["build"]
+    # Raises an Error where the profile has no box. Preflight asks, not the Vagrantfile:
+    # Vagrant shows an error of the Vagrantfile with its Ruby stack.
+    def check
+      raise Error.new("profile #{@lab.profile} has no box for #{@provider}", "add one below boxes in #{@lab.settings.local}") unless name
     end
 
     def registry?

@@ -30,6 +30,7 @@ module Chatlab
 
     def judge
       box = @lab.box(@machine.provider_name)
+      box.check
       memory
       built(box)
       Ansible.new(@lab).check
