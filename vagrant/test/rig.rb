@@ -35,7 +35,8 @@ module Rig
     project = File.join(@dir, "project")
     FileUtils.mkdir_p(%w[dist bin vagrant/boxes ansible/roles].map { |folder| File.join(project, folder) })
     FileUtils.cp(File.join(ROOT, "Vagrantfile"), project)
-    FileUtils.cp(Dir.glob(File.join(ROOT, "vagrant", "*.{rb,yml}")).reject { |path| path.end_with?("/local.yml") }, File.join(project, "vagrant"))
+    FileUtils.cp(Dir.glob(File.join(ROOT, "vagrant", "*.yml")).reject { |path| path.end_with?("/local.yml") }, File.join(project, "vagrant"))
+    FileUtils.ln_s(Dir.glob(File.join(ROOT, "vagrant", "*.rb")), File.join(project, "vagrant")) # as links, so that Ruby loads each once
     FileUtils.cp_r(File.join(ROOT, "ansible", "inventories"), File.join(project, "ansible"))
     FileUtils.cp_r(File.join(ROOT, "ansible", "roles", "preflight"), File.join(project, "ansible", "roles"))
     project
