@@ -33,15 +33,16 @@ var mayImport = map[string][]string{
 	"natslog":   {"chat"},
 	"grafana":   {"zabbix"}, // dashboards, of the templates' items
 	"lab":       {"client", "mongodb", "ferret", "zabbix", "grafana"},
-	"zabbix":    {"health", "mariadb"}, // templates, and Zabbix's own programs for tests
+	"zabbix":    {"health"},                                            // the templates are of the health checks
+	"testkit":   slices.Concat(services, adapters, []string{"zabbix"}), // and nothing that ships imports it
 	"gen":       {"zabbix", "grafana"},
 	"packaging": {"lab"}, // the profiles, an archive for each
 	"cmd":       slices.Concat(services, adapters, []string{"lab"}),
 }
 
-// drivers are the modules that only an adapter may touch.
+// drivers are the modules that only an adapter may touch, and the test kit, which starts the servers.
 var drivers = map[string][]string{
-	"github.com/go-sql-driver/mysql":   {"mariadb"},
+	"github.com/go-sql-driver/mysql":   {"mariadb", "testkit"},
 	"modernc.org/sqlite":               {"sqlite", "ferret"},
 	"go.mongodb.org/mongo-driver":      {"mongodb"},
 	"github.com/nats-io/":              {"natslog"},
@@ -79,7 +80,7 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 func TestEveryFolderHasItsPlace(t *testing.T) {
-	known := slices.Concat(ground, leaves, services, adapters, []string{"cmd", "gen", "lab", "zabbix", "grafana", "bench", "packaging", "src"})
+	known := slices.Concat(ground, leaves, services, adapters, []string{"cmd", "gen", "lab", "zabbix", "grafana", "bench", "packaging", "src", "testkit"})
 	for _, p := range packages(t) {
 		if f := folder(p.ImportPath); !slices.Contains(known, f) {
 			t.Errorf("%s: %q is in no layer of this test; give it one", p.ImportPath, f)
@@ -97,7 +98,7 @@ func allowed(from, to string) bool {
 	return slices.Contains(ground, to) || slices.Contains(leaves, to)
 }
 
-// folder returns "auth" for chatlab/src/auth/authtest, "" for foreign paths.
+// folder returns "auth" for chatlab/src/testkit/authtest, "" for foreign paths.
 func folder(path string) string {
 	rest, ours := strings.CutPrefix(path+"/", "chatlab/src/")
 	if !ours {

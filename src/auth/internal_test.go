@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
-	"chatlab/src/wait"
+	"chatlab/src/testkit"
 )
 
 func TestHashQueueIsBounded(t *testing.T) {
@@ -23,7 +23,7 @@ func TestHashQueueIsBounded(t *testing.T) {
 	for i := range results {
 		all.Go(func() { results[i] = p.do(context.Background(), func() { <-release }) })
 	}
-	eventually(t, "one slot taken, two waiting", func() bool { return len(p.slots) == 1 && p.waiting.Load() == 2 })
+	testkit.Until(t, "one slot taken, two waiting", func() bool { return len(p.slots) == 1 && p.waiting.Load() == 2 })
 	err := p.do(context.Background(), func() { t.Error("a fourth ran") })
 	if !errs.Is(err, errs.Unavailable) || errs.RetryAfterOf(err) <= 0 {
 		t.Errorf("a fourth: %v", err)
@@ -46,7 +46,7 @@ func TestWaitForASlotEndsWithTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.do(ctx, func() { t.Error("it ran") }) }()
-	eventually(t, "waiting", func() bool { return p.waiting.Load() == 1 })
+	testkit.Until(t, "waiting", func() bool { return p.waiting.Load() == 1 })
 	cancel()
 	if err := <-done; !errs.Is(err, errs.Unavailable) {
 		t.Error(err)
@@ -59,15 +59,6 @@ func TestSlotsAreAtMostTheCores(t *testing.T) {
 		if got := cap(newPool(asked, 0).slots); got != want {
 			t.Errorf("%d asked: %d slots, want %d", asked, got, want)
 		}
-	}
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if !wait.Until(ctx, time.Millisecond, cond) {
-		t.Fatal("never: " + what)
 	}
 }
 

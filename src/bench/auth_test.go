@@ -20,7 +20,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit/mariadbtest"
 	"chatlab/src/token"
 )
 

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"chatlab/src/testkit"
 	"chatlab/src/token"
 	"chatlab/src/wire"
 )
@@ -142,7 +143,7 @@ func beginChat(t *testing.T, node, keyFile string, flags ...string) *chatServer 
 		t.Fatal(err)
 	}
 	spool := writeFile(t, "logger.yaml", "spool:\n  dir: "+filepath.Join(dir, "spool")+"\nlog_level: error\n")
-	addr, ops := freeAddress(t), freeAddress(t)
+	addr, ops := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	cmd := exec.Command(binary(t, "chatd"), append(flags, "--listen="+addr, "--ops.listen="+ops, "--node="+node, "--log-level=warn",
 		"--data-dir="+filepath.Join(dir, "data"), "--token.key-file="+keyFile, "--logger.command="+binary(t, "logger"),
 		"--logger.config="+spool, "--limits.rate=1e6", "--limits.burst=1000000", "--limits.per-address=100000")...)
@@ -336,17 +337,6 @@ func (c *crowd) close() {
 		_ = conn.Close()
 	}
 	c.reading.Wait()
-}
-
-// freeAddress returns an address that nobody listened on a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // waitFor waits until a URL answers 200.

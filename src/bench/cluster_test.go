@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 	"chatlab/src/token"
 )
 
@@ -68,7 +69,7 @@ func startCluster(t *testing.T, n int) []*chatServer {
 	var routes []string
 	var peers strings.Builder
 	for i := 0; i < n; { // the kernel may give a port again that is free
-		if a := freeAddress(t); !slices.Contains(routes, a) {
+		if a := testkit.FreeAddr(t); !slices.Contains(routes, a) {
 			routes = append(routes, a)
 			fmt.Fprintf(&peers, "bench%d %s\n", i, a)
 			i++

@@ -27,7 +27,7 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/ferret"
 	"chatlab/src/metrics"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // The load: each round stores so many events bare and through the pipe.

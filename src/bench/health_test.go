@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/zabbixtest"
 	"chatlab/src/zbx"
 )
 
@@ -50,7 +51,7 @@ func startAgent(t *testing.T, name string) (addr string, pids []int) {
 		p := zabbixtest.Agent(t, name, nil)
 		return p.Addr, p.Children(t)
 	}
-	addr, ops := freeAddress(t), freeAddress(t)
+	addr, ops := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	cmd := start(t, exec.Command(binary(t, "healthd"), "--listen="+addr, "--ops.listen="+ops, "--log-level=warn"))
 	waitFor(t, "http://"+ops+"/readyz")
 	return addr, []int{cmd.Process.Pid}

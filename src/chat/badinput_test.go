@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit"
 	"chatlab/src/token"
 )
 
@@ -193,7 +194,7 @@ func TestConnectionsOfAnAddressAreLimited(t *testing.T) {
 	p.wantRefusal("rate_limited")
 	p.wantEnd()
 	_ = a.conn.Close()
-	until(t, "a place is free", func() bool { return s.metric("connections") == 1 })
+	testkit.Until(t, "a place is free", func() bool { return s.metric("connections") == 1 })
 	stillServes(t, s)
 }
 
@@ -207,7 +208,7 @@ func TestASlowReaderIsCutAndTheOthersGoOn(t *testing.T) {
 	text := strings.Repeat("z", 4000)
 	sent := 0
 	// Lines go on, one seen before the next, until the slow one is cut.
-	until(t, "the slow reader is cut", func() bool {
+	testkit.Until(t, "the slow reader is cut", func() bool {
 		for range 50 {
 			fast.send(text)
 			fast.want("fast : " + text)

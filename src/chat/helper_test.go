@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/token"
 	"chatlab/src/wire"
 )
@@ -28,14 +29,14 @@ var ring = token.NewRing([]byte("0123456789abcdef0123456789abcdef"))
 type server struct {
 	t    *testing.T
 	addr string
-	log  *chat.Memory
+	log  *chattest.Memory
 	reg  *prometheus.Registry
 	stop func()
 }
 
 func newServer(t *testing.T, change func(*chat.Options)) *server {
 	t.Helper()
-	s := &server{t: t, log: chat.NewMemory(), reg: prometheus.NewRegistry()}
+	s := &server{t: t, log: chattest.NewMemory(), reg: prometheus.NewRegistry()}
 	o := chat.Options{
 		Listen: "127.0.0.1:0", Log: s.log, Tokens: ring, Limits: chat.DefaultLimits(),
 		Metrics: s.reg, Logger: slog.New(slog.DiscardHandler),
@@ -226,21 +227,6 @@ func (s *server) joinRoom(t *testing.T, user, room string, resume *uint64) (*pee
 func (p *peer) say(id, text string) {
 	p.t.Helper()
 	p.send(strings.TrimSuffix(string(wire.AppendLine(nil, wire.Line{ID: id, Text: text})), "\n"))
-}
-
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not so in time: %s", what)
-		}
-	}
 }
 
 // fill stores lines as another server of the same log would.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/wire"
 )
 
@@ -48,7 +49,7 @@ func TestResumeShowsWhatWasMissedOnceAndGoesOnLive(t *testing.T) {
 
 // late is a log that gives new lines to its followers only once it is let.
 type late struct {
-	*chat.Memory
+	*chattest.Memory
 	let chan struct{}
 }
 
@@ -103,7 +104,7 @@ func TestResumeOfAnotherLogGoesOnFromNow(t *testing.T) {
 
 // mute is a log that does not say where it ends, as one that has lost the others does.
 type mute struct {
-	*chat.Memory
+	*chattest.Memory
 	asked atomic.Int32
 }
 
@@ -117,7 +118,7 @@ func (m *mute) Bounds(ctx context.Context) (chat.Bounds, error) {
 
 func TestWhoResumesIsSoonToldThatTheLogIsAway(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *chat.Options) { o.Log, o.Limits.Publish = &mute{Memory: chat.NewMemory()}, patience })
+	s := newServer(t, func(o *chat.Options) { o.Log, o.Limits.Publish = &mute{Memory: chattest.NewMemory()}, patience })
 	s.plain(t, "lee") // it has started
 	p := s.dial(t)
 	hello, _ := json.Marshal(wire.Hello{Token: tokenOf(t, "kim"), Resume: new(uint64)})

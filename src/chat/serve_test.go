@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
@@ -28,7 +29,7 @@ func TestServeEndsWhenTheLogEndsAtTheSameMoment(t *testing.T) {
 	for range 200 {
 		ctx, cancel := context.WithCancel(t.Context())
 		srv, err := chat.New(chat.Options{
-			Listen: "127.0.0.1:0", Log: ending{chat.NewMemory(), ctx.Done()}, Tokens: ring, Limits: chat.DefaultLimits(),
+			Listen: "127.0.0.1:0", Log: ending{chattest.NewMemory(), ctx.Done()}, Tokens: ring, Limits: chat.DefaultLimits(),
 			Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"chatlab/src/chat"
 	"chatlab/src/errs"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/wire"
 )
 
@@ -206,7 +208,7 @@ func TestShutdownIsSaidToEverySession(t *testing.T) {
 	plain := s.plain(t, "kim")
 	json, _ := s.join(t, "lee", nil)
 	silent := s.dial(t)
-	until(t, "all are connected", func() bool { return s.metric("connections") == 3 })
+	testkit.Until(t, "all are connected", func() bool { return s.metric("connections") == 3 })
 	s.stop()
 	for _, p := range []*peer{plain, json, silent} {
 		p.wantRefusal("shutdown")
@@ -241,7 +243,7 @@ func TestSessionOfAPipeSeesItsOwnLastLine(t *testing.T) {
 }
 
 func TestRestartedServerContinuesTheNumbers(t *testing.T) {
-	log := chat.NewMemory()
+	log := chattest.NewMemory()
 	use := func(o *chat.Options) { o.Log = log }
 	s := newServer(t, use)
 	p, _ := s.join(t, "kim", nil)

@@ -11,6 +11,7 @@ import (
 
 	"chatlab/src/client"
 	"chatlab/src/errs"
+	"chatlab/src/testkit"
 	"chatlab/src/wire"
 )
 
@@ -26,7 +27,7 @@ func TestSendWaitsForItsReceipt(t *testing.T) {
 	if got := kim.all(); !slices.Equal(got, []string{"dk"}) {
 		t.Errorf("when the receipt came, the sender had been shown %q", got)
 	}
-	eventually(t, "the other user sees it", func() bool { return slices.Equal(lee.all(), []string{"dk"}) })
+	testkit.Until(t, "the other user sees it", func() bool { return slices.Equal(lee.all(), []string{"dk"}) })
 }
 
 // TestNothingIsLostOrDoubledWhereverTheConnectionBreaks cuts the connection at
@@ -54,7 +55,7 @@ func TestNothingIsLostOrDoubledWhereverTheConnectionBreaks(t *testing.T) {
 				if err := c.Drain(within(t)); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "all is shown", func() bool { return len(seen.all()) >= len(want) })
+				testkit.Until(t, "all is shown", func() bool { return len(seen.all()) >= len(want) })
 				if got := s.texts(); !slices.Equal(got, want) {
 					t.Errorf("stored: %q", got)
 				}
@@ -84,7 +85,7 @@ func TestMissedLinesAreShownAfterAReconnect(t *testing.T) {
 	if st := <-states; st.Connected || !errs.Is(st.Err, errs.Unavailable) {
 		t.Fatalf("%+v", st)
 	}
-	eventually(t, "a refused greeting", func() bool { return c.Stats().Refused[errs.Unavailable] > 0 })
+	testkit.Until(t, "a refused greeting", func() bool { return c.Stats().Refused[errs.Unavailable] > 0 })
 	s.set(func(s *server) {
 		for i := range 3 {
 			s.log = append(s.log, wire.Message{Seq: uint64(i + 2), Room: "lobby", User: "lee", Text: fmt.Sprint("missed ", i+1)})
@@ -94,7 +95,7 @@ func TestMissedLinesAreShownAfterAReconnect(t *testing.T) {
 	if st := <-states; !st.Connected || st.Lost || st.Address != s.addr() {
 		t.Fatalf("%+v", st)
 	}
-	eventually(t, "the missed lines", func() bool { return len(seen.all()) == 4 })
+	testkit.Until(t, "the missed lines", func() bool { return len(seen.all()) == 4 })
 	if got := seen.all(); !slices.Equal(got, append([]string{"one"}, numbered("missed ", 3)...)) {
 		t.Errorf("%q", got)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"chatlab/src/client"
 	"chatlab/src/errs"
+	"chatlab/src/testkit"
 	"chatlab/src/wire"
 )
 
@@ -33,13 +34,13 @@ func TestTokenIsRenewedAndSentInTime(t *testing.T) {
 			return tokenFor(1, time.Now(), 30*time.Minute), nil
 		},
 	})
-	eventually(t, "the session has the new token", func() bool {
+	testkit.Until(t, "the session has the new token", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.lines) > 0 && strings.HasPrefix(s.lines[0].Cmd, "/token kim.") && strings.HasSuffix(s.lines[0].Cmd, ".1")
 	})
 	s.cutAll()
-	eventually(t, "the next session begins with it", func() bool {
+	testkit.Until(t, "the next session begins with it", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.hellos) > 1 && strings.HasSuffix(s.hellos[len(s.hellos)-1].Token, ".1")
@@ -59,7 +60,7 @@ func TestClockThatIsWrongDoesNotRenewWithoutEnd(t *testing.T) {
 			return tokenFor(int(n.Add(1)), yesterday, 30*time.Minute), nil
 		},
 	})
-	eventually(t, "one renewal", func() bool { return c.Stats().Renewals == 1 })
+	testkit.Until(t, "one renewal", func() bool { return c.Stats().Renewals == 1 })
 	if _, err := c.Send(within(t), "one"); err != nil || n.Load() != 1 {
 		t.Fatal(err, n.Load())
 	}
@@ -158,7 +159,7 @@ func TestDeadPeerIsFound(t *testing.T) {
 				Addresses: []string{dead.addr(), alive.addr()}, Token: "kim.x.y",
 				Keepalive: 30 * time.Millisecond, AnswerTime: 100 * time.Millisecond,
 			})
-			eventually(t, "a sign of life was asked for", func() bool {
+			testkit.Until(t, "a sign of life was asked for", func() bool {
 				dead.mu.Lock()
 				defer dead.mu.Unlock()
 				return len(dead.lines) > 1 && dead.lines[0].Cmd == "/help"
@@ -172,7 +173,7 @@ func TestDeadPeerIsFound(t *testing.T) {
 					t.Fatal(err, alive.texts())
 				}
 			}
-			eventually(t, "the other server is taken", func() bool { return c.Stats().Reconnects > 0 })
+			testkit.Until(t, "the other server is taken", func() bool { return c.Stats().Reconnects > 0 })
 		})
 	}
 }

@@ -246,21 +246,6 @@ func (s *screen) all() []string {
 	return slices.Clone(s.texts)
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
-}
-
 // dial opens a chat that ends with the test.
 func dial(t *testing.T, o client.Options) *client.Chat {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/testkit"
 )
 
 // The test binary is the logger, too, where TEST_LOGGER names how it behaves:
@@ -101,19 +102,7 @@ func (f *fixture) lines(t *testing.T) []string {
 
 func (f *fixture) waitReady(t *testing.T) {
 	t.Helper()
-	waitFor(t, func() bool { return f.Ready() == nil })
-}
-
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatal("waited too long")
-		case <-time.After(time.Millisecond):
-		}
-	}
+	testkit.Until(t, "the emitter is ready", func() bool { return f.Ready() == nil })
 }
 
 func say(i int) event.Event {
@@ -240,7 +229,7 @@ func TestEmitGivesUpInTime(t *testing.T) {
 			if err := f.Emit(ctx, say(2)); !errs.Is(err, errs.Unavailable) {
 				t.Fatalf("context over: %v, want code unavailable", err)
 			}
-			waitFor(t, func() bool { return errs.Is(f.Ready(), errs.Unavailable) })
+			testkit.Until(t, "the emitter is not ready", func() bool { return errs.Is(f.Ready(), errs.Unavailable) })
 		})
 	}
 }
@@ -250,7 +239,7 @@ func TestWhatWasNotWrittenIsWithdrawn(t *testing.T) {
 	if err := f.Emit(t.Context(), say(1)); !errs.Is(err, errs.Unavailable) {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return gather(t, f.reg, "chatlab_events_unacked") <= 1 })
+	testkit.Until(t, "at most one event is unacknowledged", func() bool { return gather(t, f.reg, "chatlab_events_unacked") <= 1 })
 	if err := f.Ready(); !errs.Is(err, errs.Unavailable) {
 		t.Fatalf("ready: %v", err)
 	}
@@ -279,7 +268,7 @@ func TestEmitBlocksWhenTooMuchWaits(t *testing.T) {
 	}
 	fits := float64(event.MaxUnacked / (line + 1)) // a line is somewhat longer than its data
 	born := 0.0
-	waitFor(t, func() bool {
+	testkit.Until(t, "every line that fits is emitted", func() bool {
 		born = gather(t, f.reg, "chatlab_events_born_total")
 		return began.Load() == lines && born >= fits
 	})

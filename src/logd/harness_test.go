@@ -18,7 +18,7 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/logd"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 type server struct {

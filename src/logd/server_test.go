@@ -19,9 +19,9 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit/logdtest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 
 	"chatlab/src/event"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
+	"chatlab/src/testkit/logdtest"
 )
 
 func TestMemoryFulfilsTheContract(t *testing.T) {

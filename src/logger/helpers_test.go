@@ -1,52 +1,21 @@
 package logger
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"chatlab/src/event"
+	"chatlab/src/testkit"
 )
 
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func newLog() (*slog.Logger, *logBuffer) {
-	b := new(logBuffer)
+func newLog() (*slog.Logger, *testkit.Buffer) {
+	b := new(testkit.Buffer)
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
-}
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("waited too long: %s", what)
-		case <-time.After(time.Millisecond):
-		}
-	}
 }
 
 func events(n int) []event.Event {
@@ -68,7 +37,7 @@ func linesOf(all []event.Event) []string {
 // opened is a spool with what it logged and lost.
 type opened struct {
 	*spool
-	log  *logBuffer
+	log  *testkit.Buffer
 	lost int
 }
 

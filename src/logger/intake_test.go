@@ -17,10 +17,11 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/testkit"
 )
 
 // newLogger returns a logger that relays nowhere.
-func newLogger(t *testing.T, dir string) (*Logger, *logBuffer) {
+func newLogger(t *testing.T, dir string) (*Logger, *testkit.Buffer) {
 	t.Helper()
 	var cfg Config
 	cfg.Spool.Dir, cfg.Spool.MaxBytes = dir, minSpool
@@ -250,7 +251,7 @@ func TestFullSpoolStopsTheReadingAndGoesOn(t *testing.T) {
 			}
 		}
 	}()
-	waitFor(t, "the spool is full", func() bool { return errs.Is(l.Ready(t.Context()), errs.Unavailable) })
+	testkit.Until(t, "the spool is full", func() bool { return errs.Is(l.Ready(t.Context()), errs.Unavailable) })
 	got := 0
 	r := l.spool.reader()
 	defer r.close()

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 )
 
 func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
@@ -28,7 +29,7 @@ func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
 	go func() {
 		ended <- first.Run(t.Context(), strings.NewReader(strings.Join(linesOf(events(3)), "")), new(ackSink))
 	}()
-	waitFor(t, "three lines in the spool", func() bool { waiting, _ := first.spool.backlog(); return waiting > 0 })
+	testkit.Until(t, "three lines in the spool", func() bool { waiting, _ := first.spool.backlog(); return waiting > 0 })
 
 	second, err := New(t.Context(), *old, log) // fails after lockWait
 	if err != nil {

@@ -20,9 +20,10 @@ import (
 
 	"chatlab/src/event"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/logdtest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 func fastPace() pace {
@@ -33,7 +34,7 @@ func fastPace() pace {
 // running is a logger whose pipe the test holds.
 type running struct {
 	*Logger
-	log  *logBuffer
+	log  *testkit.Buffer
 	feed *io.PipeWriter
 	acks ackSink
 	sent uint64
@@ -83,7 +84,7 @@ func (r *running) send(t *testing.T, all []event.Event) {
 
 func (r *running) waitStored(t *testing.T) {
 	t.Helper()
-	waitFor(t, "the backlog is stored", func() bool {
+	testkit.Until(t, "the backlog is stored", func() bool {
 		waiting, _ := r.spool.backlog()
 		return r.acks.Load() == r.sent && waiting == 0
 	})
@@ -204,7 +205,7 @@ func TestBacklogOutlivesLoggersAndLogServers(t *testing.T) {
 	}
 	r = run(t, dir, files, addr)
 	r.send(t, all[600:])
-	waitFor(t, "the log server is missed", func() bool { return strings.Contains(r.log.String(), "no log server takes events") })
+	testkit.Until(t, "the log server is missed", func() bool { return strings.Contains(r.log.String(), "no log server takes events") })
 	_, stop = serveLogd(t, files, store, addr)
 	r.waitStored(t)
 	stop()

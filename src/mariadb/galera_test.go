@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"chatlab/src/auth"
-	"chatlab/src/auth/authtest"
 	"chatlab/src/errs"
 	"chatlab/src/mariadb"
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit/authtest"
+	"chatlab/src/testkit/mariadbtest"
 )
 
 // TestGalera starts one cluster for all that needs a real one; what is done to it

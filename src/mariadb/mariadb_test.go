@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"chatlab/src/auth"
-	"chatlab/src/auth/authtest"
 	"chatlab/src/errs"
 	"chatlab/src/mariadb"
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit/authtest"
+	"chatlab/src/testkit/mariadbtest"
 )
 
 // TestMariaDB starts one server for all that needs a real one.

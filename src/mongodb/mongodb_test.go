@@ -17,8 +17,8 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/ferret"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mongodb"
+	"chatlab/src/testkit/logdtest"
 )
 
 // serve runs an embedded server until the test ends, or gives the real one

@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"chatlab/src/chat"
-	"chatlab/src/chat/chattest"
 	"chatlab/src/errs"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/wire"
 )
-
-const patience = 40 * time.Second // two elections
 
 func TestAClusterKeepsTheContract(t *testing.T) {
 	t.Parallel()
@@ -27,7 +26,7 @@ func TestAClusterKeepsTheContract(t *testing.T) {
 		if err := natslog.Reset(t.Context(), r.logs...); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the new log serves", func() bool {
+		testkit.Until(t, "the new log serves", func() bool {
 			_, err := r.logs[1].Bounds(t.Context())
 			return err == nil
 		})
@@ -102,7 +101,7 @@ func TestEveryMemberGivesEveryLineInOneOrderWhoeverLeads(t *testing.T) {
 		persist(t, r.logs[i%3], line(i))
 	}
 	for i, reader := range readers {
-		until(t, "the reader has all", func() bool { return len(reader.lines()) >= 2*each })
+		testkit.Until(t, "the reader has all", func() bool { return len(reader.lines()) >= 2*each })
 		if !slices.Equal(reader.lines(), readers[0].lines()) {
 			t.Errorf("reader %d has another order than reader 0", i)
 		}
@@ -135,7 +134,7 @@ func TestTheMajorityServesAndAMinorityRefuses(t *testing.T) {
 	r.ready()
 	for i, log := range r.logs {
 		var got []wire.Message
-		until(t, "the member has all", func() bool {
+		testkit.Until(t, "the member has all", func() bool {
 			got, _ = log.Read(t.Context(), "lobby", 0, 10)
 			return len(got) >= 3
 		})
@@ -158,7 +157,7 @@ func TestALeaderThatIsAloneSoonStops(t *testing.T) {
 		}
 	}
 	alone := time.Now()
-	until(t, "it leads no more", func() bool { return !log.Leads() })
+	testkit.Until(t, "it leads no more", func() bool { return !log.Leads() })
 	if took := time.Since(alone); took > 8*time.Second {
 		t.Errorf("it led for %s alone", took)
 	}
@@ -176,7 +175,7 @@ func TestAMemberWithoutItsFilesGetsThemFromTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start(lost)
-	until(t, "the member has all lines again", func() bool {
+	testkit.Until(t, "the member has all lines again", func() bool {
 		got, err := r.logs[lost].Read(t.Context(), "lobby", 0, 100)
 		return err == nil && len(got) == 50
 	})
@@ -193,7 +192,7 @@ func TestAMemberWithoutAReplicaServesTheSame(t *testing.T) {
 	for i := range 40 {
 		persist(t, r.logs[i%4], line(i))
 	}
-	until(t, "it follows", func() bool { return len(reader.lines()) == 40 })
+	testkit.Until(t, "it follows", func() bool { return len(reader.lines()) == 40 })
 	read, err := r.logs[without].Read(t.Context(), "lobby", 30, 7)
 	if err != nil || len(read) != 7 || read[0].Seq != 31 || read[6].Text != "line 36" || read[0].User != "kim" || time.Since(read[0].Time) > time.Hour {
 		t.Errorf("%+v, %v", read, err)
@@ -233,7 +232,7 @@ func TestWhoAsksTheMembersThatAreConnected(t *testing.T) {
 		many = append(many, fmt.Sprint("user", i))
 	}
 	for i, log := range r.logs {
-		until(t, "all are connected", func() bool { return len(log.Others()) == 2 })
+		testkit.Until(t, "all are connected", func() bool { return len(log.Others()) == 2 })
 		log.Presence(func(room string) []string {
 			if room == "crowd" && i == 2 {
 				return many

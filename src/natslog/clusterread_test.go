@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit"
 )
 
 func TestEveryMemberShowsAtOnceWhatAnotherStored(t *testing.T) {
@@ -86,6 +87,6 @@ func TestAReaderIsNotHeldUpByAnotherMemberThatStops(t *testing.T) {
 		r.logs[2].HandOver()
 		r.stop(2)
 		r.start(2)
-		until(t, "it serves", func() bool { _, err := r.logs[2].Read(ctx, "lobby", 0, 1); return err == nil })
+		testkit.Until(t, "it serves", func() bool { _, err := r.logs[2].Read(ctx, "lobby", 0, 1); return err == nil })
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/testkit"
 )
 
 func TestAServerThatIsCutOffSaysSoAtOnce(t *testing.T) {
@@ -14,7 +15,7 @@ func TestAServerThatIsCutOffSaysSoAtOnce(t *testing.T) {
 	persist(t, r.logs[0], line(0))
 	r.stop(1)
 	r.stop(2)
-	until(t, "it knows", func() bool { return len(r.logs[0].Others()) == 0 })
+	testkit.Until(t, "it knows", func() bool { return len(r.logs[0].Others()) == 0 })
 	asked := time.Now()
 	_, err := r.logs[0].Bounds(t.Context())
 	if took := time.Since(asked); !errs.Is(err, errs.Unavailable) || !strings.Contains(err.Error(), "cut off") || took > time.Second {

@@ -10,6 +10,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
 )
 
 // spoil does something to every file below a folder whose path matches.
@@ -136,9 +137,9 @@ func TestAMemberWithAnOlderCopyOfItsFilesIsAsTheOthersAgain(t *testing.T) {
 // whole waits until a member's own files have all lines.
 func (r *ring) whole(i, want int) {
 	r.t.Helper()
-	until(r.t, "its own replica has every line", func() bool {
+	testkit.Until(r.t, "its own replica has every line", func() bool {
 		s := r.logs[i].Own()
 		return s.FirstSeq == 1 && s.LastSeq == uint64(want) && s.Msgs == uint64(want)
 	})
-	until(r.t, "three replicas have all", func() bool { return r.logs[i].Replicas(r.t.Context()) == 3 })
+	testkit.Until(r.t, "three replicas have all", func() bool { return r.logs[i].Replicas(r.t.Context()) == 3 })
 }

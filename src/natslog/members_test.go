@@ -13,8 +13,9 @@ import (
 	"chatlab/src/chat"
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // talk says lines by some members until stop, each until it is stored, and returns
@@ -52,7 +53,7 @@ func (r *ring) servers(members ...int) {
 	for _, i := range members {
 		want = append(want, fmt.Sprint("node", i))
 	}
-	until(r.t, fmt.Sprint("the servers are ", want), func() bool {
+	testkit.Until(r.t, fmt.Sprint("the servers are ", want), func() bool {
 		for _, log := range r.up() {
 			if slices.Equal(log.Servers(), want) {
 				return true
@@ -60,7 +61,7 @@ func (r *ring) servers(members ...int) {
 		}
 		return false
 	})
-	until(r.t, "three replicas have all", func() bool {
+	testkit.Until(r.t, "three replicas have all", func() bool {
 		return !slices.ContainsFunc(members, func(i int) bool { return r.logs[i].Replicas(r.t.Context()) != 3 })
 	})
 }
@@ -77,7 +78,7 @@ func TestAMemberJoinsAndAnotherLeavesWhileUsersTalk(t *testing.T) {
 	stop := r.talk(0, 1)
 	defer stop()
 
-	r.peers, r.logs = append(r.peers, freeAddress(t)), append(r.logs, nil)
+	r.peers, r.logs = append(r.peers, testkit.FreeAddr(t)), append(r.logs, nil)
 	r.name(0, 1, 2, 3)
 	r.start(3)
 	stops[3] = emit(t, r.logs[3], to)
@@ -98,7 +99,7 @@ func TestAMemberJoinsAndAnotherLeavesWhileUsersTalk(t *testing.T) {
 
 	total := stop()
 	for i, reader := range readers {
-		until(t, "the reader has all", func() bool { return len(reader.lines()) >= total })
+		testkit.Until(t, "the reader has all", func() bool { return len(reader.lines()) >= total })
 		if got := reader.lines(); len(got) != total || !slices.Equal(got, readers[0].lines()) {
 			t.Errorf("reader %d saw %d lines of %d, or in another order than reader 0", i, len(got), total)
 		}

@@ -14,10 +14,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
-	"chatlab/src/chat/chattest"
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/chattest"
 )
 
 func open(t *testing.T, dir string, change func(*natslog.Options)) *natslog.Log {
@@ -215,14 +216,14 @@ func TestLinesAreRefusedWhileTooManyEventsWait(t *testing.T) {
 	to := newSink()
 	to.setFail(errs.E(errs.Unavailable, "away"))
 	emit(t, log, to)
-	until(t, "lines are refused", func() bool {
+	testkit.Until(t, "lines are refused", func() bool {
 		return errs.Is(log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})[0].Err, errs.Unavailable)
 	})
 	if err := log.Ready(t.Context()); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("ready = %v", err)
 	}
 	to.setFail(nil)
-	until(t, "lines are taken again", func() bool {
+	testkit.Until(t, "lines are taken again", func() bool {
 		return log.Publish(t.Context(), chat.Draft{Room: "lobby", User: "kim", Text: "x"})[0].Err == nil
 	})
 }
@@ -233,7 +234,7 @@ func TestTrimDropsOldLinesButNoneWithoutItsEvent(t *testing.T) {
 	stop := emit(t, log, to)
 	say(t, log, 0, 10)
 	to.wait(t, 10)
-	until(t, "all are acknowledged", func() bool { return log.Trim(t.Context(), time.Now()) == nil && log.Backlog() == 0 })
+	testkit.Until(t, "all are acknowledged", func() bool { return log.Trim(t.Context(), time.Now()) == nil && log.Backlog() == 0 })
 	stop()
 	say(t, log, 10, 15)
 	if err := log.Trim(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
@@ -248,7 +249,7 @@ func TestTrimHoldsTheSize(t *testing.T) {
 	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxBytes = 5000 })
 	emit(t, log, newSink())
 	say(t, log, 0, 200)
-	until(t, "half of it is gone", func() bool {
+	testkit.Until(t, "half of it is gone", func() bool {
 		if err := log.Trim(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}

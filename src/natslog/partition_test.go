@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
 )
 
 // cable is the way from one member to another's listener. While it is cut nothing
@@ -148,7 +149,7 @@ func TestAMemberThatComesBackDoesNotKeepTheOthersWaiting(t *testing.T) {
 			began, n := time.Now(), 0
 			longest := func(until func() bool) (longest time.Duration) {
 				for !until() {
-					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 					n++
 					asked := time.Now()
 					if err := others[n%2].Publish(ctx, line(n))[0].Err; err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,8 +15,9 @@ import (
 
 	"chatlab/src/chat"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // ring is the members of a cluster; each can be stopped and started again.
@@ -36,7 +36,7 @@ type ring struct {
 func bareRing(t *testing.T, n int) *ring {
 	t.Helper()
 	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
-	r.peers = freeAddresses(t, n)
+	r.peers = testkit.FreeAddrs(t, n)
 	r.fileOf = func(int) string { return r.file() }
 	return r
 }
@@ -53,26 +53,6 @@ func newRing(t *testing.T, n int) *ring {
 	}
 	r.ready()
 	return r
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	return freeAddresses(t, 1)[0]
-}
-
-// freeAddresses are different ones, not of 127.0.0.1, whose ports connections are made
-// from: one could be taken before it is listened on.
-func freeAddresses(t *testing.T, n int) (out []string) {
-	t.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.1.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = ln.Close() }()
-		out = append(out, ln.Addr().String())
-	}
-	return out
 }
 
 func (r *ring) options(i int) natslog.Options {
@@ -122,7 +102,7 @@ func (r *ring) up() []*natslog.Log {
 func (r *ring) ready() {
 	r.t.Helper()
 	for _, log := range r.up() {
-		until(r.t, "the member serves", func() bool {
+		testkit.Until(r.t, "the member serves", func() bool {
 			_, err := log.Bounds(r.t.Context())
 			return err == nil
 		})
@@ -133,31 +113,17 @@ func (r *ring) ready() {
 func (r *ring) leader() int {
 	r.t.Helper()
 	at := -1
-	until(r.t, "a member leads", func() bool {
+	testkit.Until(r.t, "a member leads", func() bool {
 		at = slices.IndexFunc(r.logs, func(l *natslog.Log) bool { return l != nil && l.Leads() })
 		return at >= 0
 	})
 	return at
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for limit := time.After(patience); !ok(); {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not so in time: %s", what)
-		}
-	}
-}
-
 // persist publishes a line until it is stored, as a client does.
 func persist(t *testing.T, log *natslog.Log, d chat.Draft) {
 	t.Helper()
-	until(t, "the line is stored", func() bool {
+	testkit.Until(t, "the line is stored", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		return log.Publish(ctx, d)[0].Err == nil

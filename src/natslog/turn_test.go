@@ -8,6 +8,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/natslog"
+	"chatlab/src/testkit"
 )
 
 // distinct counts the ids of events.
@@ -49,7 +50,7 @@ func TestTheNextLeaderGoesOnWithTheEvents(t *testing.T) {
 		persist(t, r.logs[i%3], line(i))
 	}
 	sinks[r.leader()].wait(t, 50)
-	until(t, "every member knows how far the events are", func() bool {
+	testkit.Until(t, "every member knows how far the events are", func() bool {
 		return !slices.ContainsFunc(r.up(), func(l *natslog.Log) bool { return l.Position() != 50 })
 	})
 	r.stop(r.leader())
@@ -57,7 +58,7 @@ func TestTheNextLeaderGoesOnWithTheEvents(t *testing.T) {
 	for i := 50; i < 100; i++ {
 		persist(t, left[i%2], line(i))
 	}
-	until(t, "all have their event", func() bool { return distinct(emittedBy(sinks)) == 100 })
+	testkit.Until(t, "all have their event", func() bool { return distinct(emittedBy(sinks)) == 100 })
 	if n := len(emittedBy(sinks)); n != 100 {
 		t.Errorf("%d events were emitted for 100 lines: the next leader did not know where the last was", n)
 	}
@@ -72,12 +73,12 @@ func TestOthersEmitWhileTheLeaderCannot(t *testing.T) {
 		persist(t, r.logs[i%3], line(i))
 	}
 	begun := time.Now()
-	until(t, "the others have emitted all", func() bool { return distinct(emittedBy(sinks)) == 20 })
+	testkit.Until(t, "the others have emitted all", func() bool { return distinct(emittedBy(sinks)) == 20 })
 	t.Logf("after %s", time.Since(begun))
-	until(t, "the leader knows it", func() bool { return r.logs[at].Position() == 20 })
+	testkit.Until(t, "the leader knows it", func() bool { return r.logs[at].Position() == 20 })
 	sinks[at].setFail(nil)
 	for i := 20; i < 30; i++ {
 		persist(t, r.logs[i%3], line(i))
 	}
-	until(t, "the leader emits again", func() bool { return distinct(emittedBy(sinks)) == 30 && len(emittedBy(sinks[at:at+1])) > 0 })
+	testkit.Until(t, "the leader emits again", func() bool { return distinct(emittedBy(sinks)) == 30 && len(emittedBy(sinks[at:at+1])) > 0 })
 }

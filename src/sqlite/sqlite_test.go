@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"chatlab/src/auth"
-	"chatlab/src/auth/authtest"
 	"chatlab/src/errs"
 	"chatlab/src/sqlite"
+	"chatlab/src/testkit/authtest"
 )
 
 func open(t *testing.T, path string) *sqlite.Store {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/mariadb/mariadbtest"
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit/mariadbtest"
+	"chatlab/src/testkit/zabbixtest"
 )
 
 // TestServerWatchesALab has a real Zabbix server watch a real lab of three chat

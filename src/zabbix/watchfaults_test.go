@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit/mariadbtest"
 	"chatlab/src/zbx"
 )
 

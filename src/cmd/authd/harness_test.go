@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,14 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"chatlab/src/app"
 	"chatlab/src/event"
+	"chatlab/src/testkit"
 	"chatlab/src/token"
 )
 
@@ -59,28 +57,10 @@ func beLogger(path string) error {
 	}
 }
 
-// buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // authd is a running daemon.
 type authd struct {
 	url, ops string
-	log      *buffer
+	log      *testkit.Buffer
 	events   string // file of the fake logger
 	stop     context.CancelFunc
 	done     chan error
@@ -95,7 +75,7 @@ func start(t *testing.T, database string, more ...string) *authd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &authd{log: &buffer{}, events: filepath.Join(dir, "events"), done: make(chan error, 1)}
+	a := &authd{log: &testkit.Buffer{}, events: filepath.Join(dir, "events"), done: make(chan error, 1)}
 	write(t, filepath.Join(dir, "jwt.key"), token.NewKeyLine())
 	write(t, filepath.Join(dir, "authd.yaml"), fmt.Sprintf(`
 listen: 127.0.0.1:0
@@ -119,7 +99,7 @@ logger: {command: %s, config: %s, timeout: 5s}
 		}
 	})
 	address := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+)`)
-	eventually(t, "authd serves", func() bool {
+	testkit.Until(t, "authd serves", func() bool {
 		m := address.FindStringSubmatch(a.log.String())
 		if m != nil {
 			a.url, a.ops = "http://"+m[1], "http://"+m[2]
@@ -147,15 +127,6 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 

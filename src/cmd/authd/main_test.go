@@ -16,7 +16,8 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/event"
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mariadbtest"
 	"chatlab/src/token"
 )
 
@@ -78,7 +79,7 @@ func (a *authd) wantEvents(t *testing.T, want ...string) {
 
 func TestAuthdOnSQLite(t *testing.T) {
 	a := start(t, "path: "+filepath.Join(t.TempDir(), "users.db"))
-	eventually(t, "ready", func() bool { return a.ready(t) })
+	testkit.Until(t, "ready", func() bool { return a.ready(t) })
 	a.journey(t)
 	a.wantEvents(t, "signup/Kim/success", "signin/Kim/fail", "signin/Kim/success")
 	_, metrics := a.get(t, a.ops+"/metrics")
@@ -101,7 +102,7 @@ func TestAuthdOnSQLite(t *testing.T) {
 
 func TestAnsweredSignUpsAreRecordedWhenAuthdStops(t *testing.T) {
 	a := start(t, "path: "+filepath.Join(t.TempDir(), "users.db"))
-	eventually(t, "ready", func() bool { return a.ready(t) })
+	testkit.Until(t, "ready", func() bool { return a.ready(t) })
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	answered := map[string]bool{}
@@ -121,7 +122,7 @@ func TestAnsweredSignUpsAreRecordedWhenAuthdStops(t *testing.T) {
 			answered[id] = true
 		})
 	}
-	eventually(t, "the first is answered", func() bool { mu.Lock(); defer mu.Unlock(); return len(answered) > 0 })
+	testkit.Until(t, "the first is answered", func() bool { mu.Lock(); defer mu.Unlock(); return len(answered) > 0 })
 	if err := a.end(); err != nil {
 		t.Error(err)
 	}
@@ -139,7 +140,7 @@ func TestAnsweredSignUpsAreRecordedWhenAuthdStops(t *testing.T) {
 
 func TestNotReadyWhileTheLoggerFails(t *testing.T) {
 	a := start(t, "path: "+filepath.Join(t.TempDir(), "users.db"), "--logger.command=false")
-	eventually(t, "the database is open", func() bool { return strings.Contains(a.log.String(), "database is open") })
+	testkit.Until(t, "the database is open", func() bool { return strings.Contains(a.log.String(), "database is open") })
 	if status, why := a.get(t, a.ops+"/readyz"); status != 503 || !strings.Contains(why, "event log") {
 		t.Errorf("ready: %d %s", status, why)
 	}
@@ -157,7 +158,7 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 	server.Stop(t)
 	a := start(t, fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
 		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile))
-	eventually(t, "a line about the database", func() bool { return strings.Contains(a.log.String(), "database is away") })
+	testkit.Until(t, "a line about the database", func() bool { return strings.Contains(a.log.String(), "database is away") })
 	status, why := a.get(t, a.ops+"/readyz")
 	if status != 503 || !strings.Contains(why, "database") {
 		t.Errorf("ready without a database: %d %s", status, why)
@@ -169,7 +170,7 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 		t.Errorf("signup without a database: %d %s", status, body)
 	}
 	server.Restart(t)
-	eventually(t, "ready", func() bool { return a.ready(t) })
+	testkit.Until(t, "ready", func() bool { return a.ready(t) })
 	a.journey(t)
 	server.Stop(t)
 	if a.ready(t) {
@@ -179,7 +180,7 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 		t.Errorf("login after the database went away: %d %s", status, body)
 	}
 	server.Restart(t)
-	eventually(t, "ready again", func() bool { return a.ready(t) })
+	testkit.Until(t, "ready again", func() bool { return a.ready(t) })
 	if status, body := a.post(t, "/auth/login", login); status != 200 {
 		t.Errorf("login when it is back: %d %s", status, body)
 	}
@@ -197,7 +198,7 @@ func TestLockIsThatOfAllAuthdOnOneMariaDB(t *testing.T) {
 		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile)
 	begin := func() *authd {
 		a := start(t, config, "--limits.login-failures=4", "--limits.lockout=10m")
-		eventually(t, "ready", func() bool { return a.ready(t) })
+		testkit.Until(t, "ready", func() bool { return a.ready(t) })
 		return a
 	}
 	one, other := begin(), begin()

@@ -18,7 +18,8 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 	"chatlab/src/token"
 )
 
@@ -68,7 +69,7 @@ func newLabs(t *testing.T, n int) []*lab {
 	}
 	var routes, members []string
 	for i := 0; i < n; { // the kernel may give a port again that is free
-		if a := freeAddress(t); !slices.Contains(routes, a) {
+		if a := testkit.FreeAddr(t); !slices.Contains(routes, a) {
 			routes = append(routes, a)
 			members = append(members, fmt.Sprintf("test%d %s\n", i, a))
 			i++
@@ -79,7 +80,7 @@ func newLabs(t *testing.T, n int) []*lab {
 	var all []*lab
 	for i := range n {
 		name := fmt.Sprint("test", i)
-		l := &lab{t: t, addr: freeAddress(t), ops: freeAddress(t), ring: ring}
+		l := &lab{t: t, addr: testkit.FreeAddr(t), ops: testkit.FreeAddr(t), ring: ring}
 		spool := write(name+"-logger.yaml", "spool:\n  dir: "+filepath.Join(dir, name+"-spool")+"\nlog_level: error\n")
 		config := fmt.Sprintf(`listen: %s
 ops: {listen: %s}
@@ -98,18 +99,6 @@ limits: {rate: 100000, burst: 100000}
 		all = append(all, l)
 	}
 	return all
-}
-
-// freeAddress is not of 127.0.0.1, whose ports connections are made from: one
-// could be taken before it is listened on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.1.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // start runs chatd as a process and waits until it is ready.
@@ -138,7 +127,7 @@ func (l *lab) begin() *exec.Cmd {
 
 func (l *lab) waitReady() {
 	l.t.Helper()
-	until(l.t, "chatd is ready", func() bool {
+	testkit.Until(l.t, "chatd is ready", func() bool {
 		resp, err := http.Get("http://" + l.ops + "/readyz")
 		if err != nil {
 			return false
@@ -146,20 +135,6 @@ func (l *lab) waitReady() {
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-}
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not so in time: %s", what)
-		}
-	}
 }
 
 func TestKilledChatdLosesNoLineAndDoublesNone(t *testing.T) {
@@ -171,7 +146,7 @@ func TestKilledChatdLosesNoLineAndDoublesNone(t *testing.T) {
 	_ = first.Wait()
 	l.start()
 	c.judge()
-	until(t, "every line's event is with the logger", func() bool { return l.metric("chatlab_chatlog_events_backlog") == 0 })
+	testkit.Until(t, "every line's event is with the logger", func() bool { return l.metric("chatlab_chatlog_events_backlog") == 0 })
 }
 
 func TestAKilledLeaderOfAClusterLosesNoLineAndDoublesNone(t *testing.T) {
@@ -193,11 +168,11 @@ func TestAKilledLeaderOfAClusterLosesNoLineAndDoublesNone(t *testing.T) {
 	_ = procs[leader].Wait()
 	c.judge() // two of three go on
 	labs[leader].start()
-	until(t, "all three have all again", func() bool {
+	testkit.Until(t, "all three have all again", func() bool {
 		return labs[0].metric("chatlab_chatlog_replicas_current") == 3 && labs[0].metric("chatlab_chatlog_replicas_expected") == 3 &&
 			labs[0].metric("chatlab_chatlog_members") == 3
 	})
-	until(t, "every line's event is with a logger", func() bool { return labs[0].metric("chatlab_chatlog_events_backlog") == 0 })
+	testkit.Until(t, "every line's event is with a logger", func() bool { return labs[0].metric("chatlab_chatlog_events_backlog") == 0 })
 }
 
 // metric reads one value without labels from /metrics, -1 if it is not there.
@@ -245,7 +220,7 @@ func TestRunServesAndStops(t *testing.T) {
 		}
 	}
 	// The line may be shown before its sender's session has the receipt.
-	until(t, "the line is counted", func() bool { return l.metric("chatlab_chat_lines_in_total") == 1 })
+	testkit.Until(t, "the line is counted", func() bool { return l.metric("chatlab_chat_lines_in_total") == 1 })
 	cancel()
 	if rest, err := io.ReadAll(in); err != nil || !strings.HasPrefix(string(rest), "error: shutdown: ") {
 		t.Errorf("at the end: %q, %v", rest, err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"chatlab/src/testkit"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -26,13 +28,9 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			dead, err := freeAddress()
-			if err != nil {
-				return err
-			}
 			env.Setenv("AUTH", s.auth)
 			env.Setenv("CHAT", s.chat)
-			env.Setenv("DEAD", dead)
+			env.Setenv("DEAD", testkit.FreeAddr(t))
 			if err := os.Mkdir(filepath.Join(env.WorkDir, ".lab"), 0o755); err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/client"
+	"chatlab/src/testkit"
 )
 
 // typist is a person at a terminal: a pty, the screen that shows it, and a
@@ -69,7 +70,7 @@ func sit(t *testing.T, s *servers, cols int, args ...string) *typist {
 		_ = p.master.Close()
 	})
 	// Before the first prompt the terminal still echoes what is typed.
-	eventually(t, func() string { return "a prompt" }, func() bool { return strings.HasSuffix(p.screen.text(), ":") })
+	testkit.Until(t, "the client prompts", func() bool { return strings.HasSuffix(p.screen.text(), ":") })
 	return p
 }
 
@@ -116,8 +117,15 @@ func (p *typist) press(keys string) {
 // sees waits until the screen shows exactly this.
 func (p *typist) sees(want string) {
 	p.t.Helper()
-	eventually(p.t, func() string { return fmt.Sprintf("the screen shows\n%s\nwant\n%s", p.screen.text(), want) },
-		func() bool { return p.screen.text() == want })
+	defer p.shows()
+	testkit.Until(p.t, "the screen shows\n"+want, func() bool { return p.screen.text() == want })
+}
+
+// shows logs the screen of a test that has failed.
+func (p *typist) shows() {
+	if p.t.Failed() {
+		p.t.Logf("the screen shows\n%s", p.screen.text())
+	}
 }
 
 // leaves waits for the client's end, and looks whether the terminal is as before.
@@ -125,7 +133,7 @@ func (p *typist) leaves() error {
 	p.t.Helper()
 	var err error
 	done := false
-	eventually(p.t, func() string { return "the client ends" }, func() bool {
+	testkit.Until(p.t, "the client ends", func() bool {
 		select {
 		case err = <-p.ended:
 			done = true
@@ -253,7 +261,8 @@ func TestWrongPasswordOnATerminal(t *testing.T) {
 	if err := p.leaves(); app.ExitStatus(err) != 1 {
 		t.Fatal(err)
 	}
-	eventually(t, func() string { return fmt.Sprintf("an error is shown: %q", p.screen.text()) }, func() bool {
+	defer p.shows()
+	testkit.Until(t, "the screen shows an error", func() bool {
 		lines := strings.Split(p.screen.text(), "\n")
 		return len(lines) == 3 && lines[1] == "PW: ******" && strings.HasPrefix(lines[2], "error: ")
 	})

@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -19,11 +17,9 @@ import (
 	"chatlab/src/chat"
 	"chatlab/src/event"
 	"chatlab/src/sqlite"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/token"
 )
-
-// patience bounds every wait of these tests.
-const patience = 15 * time.Second
 
 // servers are an auth server and a chat server with their real handlers, on a
 // database file and a log in memory. The users test1 and test3 have the
@@ -32,7 +28,7 @@ type servers struct {
 	auth string // base URL
 	chat string // host:port
 	ring *token.Ring
-	log  *chat.Memory
+	log  *chattest.Memory
 
 	mu   sync.Mutex
 	stop func() // ends the chat server that runs now
@@ -53,7 +49,7 @@ func (noEvents) Ready() error                               { return nil }
 // start runs both servers until c's end, with the lines a second that one user
 // may send.
 func start(c cleaner, folder string, burst int) (*servers, error) {
-	s := &servers{ring: token.NewRing([]byte("0123456789abcdef0123456789abcdef")), log: chat.NewMemory()}
+	s := &servers{ring: token.NewRing([]byte("0123456789abcdef0123456789abcdef")), log: chattest.NewMemory()}
 	store, err := sqlite.Open(context.Background(), filepath.Join(folder, "users.db"))
 	if err != nil {
 		return nil, err
@@ -134,28 +130,4 @@ func mustStart(t *testing.T, burst int) *servers {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what func() string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not within %s: %s", patience, what())
-		}
-	}
-}
-
-// freeAddress returns an address where nothing listens.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
 }

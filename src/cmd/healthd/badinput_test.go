@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit/zabbixtest"
 	"chatlab/src/zbx"
 )
 

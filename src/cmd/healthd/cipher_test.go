@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // zabbixCiphers is the list that Zabbix has by default with OpenSSL.

@@ -14,7 +14,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit/zabbixtest"
 	"chatlab/src/zbx"
 )
 

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"chatlab/src/errs"
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/zabbixtest"
 	"chatlab/src/zbx"
 )
 
@@ -74,7 +75,7 @@ func (w *watched) sender(t *testing.T, encrypted bool) {
 	at := time.Now().Add(-time.Hour)
 	// The server reads its configuration every second, maybe between two items:
 	// when it knows the last that was made, it knows all.
-	eventually(t, "our sender", func() bool {
+	testkit.Within(t, 90*time.Second, "our sender", func() bool {
 		_, err := ours.Send(t.Context(), []zbx.Value{{Host: host, Key: "theirs", Value: "known", Time: at}})
 		return err == nil
 	})
@@ -124,10 +125,10 @@ func (w *watched) away(t *testing.T) {
 	id := w.await(t, host, "no value comes", func(items map[string]item) bool { return items["agent.ping"].Value == "1" })["agent.ping"].ID
 	w.Stop(t)
 	from, before := time.Now().Unix(), checked(t, ops)
-	eventually(t, "healthd goes on checking", func() bool { return checked(t, ops) >= before+4 })
+	testkit.Within(t, 90*time.Second, "healthd goes on checking", func() bool { return checked(t, ops) >= before+4 })
 	till := time.Now().Unix()
 	w.Restart(t)
-	eventually(t, "the values of the time away", func() bool {
+	testkit.Within(t, 90*time.Second, "the values of the time away", func() bool {
 		seconds := map[string]int{}
 		for clock := range w.history(t, id) {
 			second, _, _ := strings.Cut(clock, ".")
@@ -154,19 +155,4 @@ func checked(t *testing.T, ops string) int {
 		}
 	}
 	return 0
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	limit := time.After(90 * time.Second)
-	again := time.NewTicker(100 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-limit:
-			t.Fatalf("waited too long: %s", what)
-		}
-	}
 }

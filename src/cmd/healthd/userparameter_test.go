@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"chatlab/src/app"
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit/zabbixtest"
 	"chatlab/src/zbx"
 )
 

@@ -16,6 +16,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/drill"
 	"chatlab/src/lab/local"
+	"chatlab/src/testkit"
 )
 
 // drills runs `lab drill --json` and returns its reports.
@@ -94,14 +95,14 @@ func (r *rig) droppedAndNotStored() map[string]string {
 func TestADrillThatIsCutShortIsHealed(t *testing.T) {
 	r := newRig(t)
 	r.must("up", "--inventory", r.inv, "--no-check")
-	start := func() (*exec.Cmd, *safeBuffer) {
-		var out safeBuffer
+	start := func() (*exec.Cmd, *testkit.Buffer) {
+		var out testkit.Buffer
 		cmd := exec.Command(r.lab, "drill", "stop-mongodb", "--for", "5m", "--state", r.state)
 		cmd.Stdout, cmd.Stderr = &out, &out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		r.until("the log database is stopped", func() bool { return r.journaled() && r.rows()["log/mongodb"].State == lab.Down })
+		testkit.Until(r.t, "the log database is stopped", func() bool { return r.journaled() && r.rows()["log/mongodb"].State == lab.Down })
 		return cmd, &out
 	}
 
@@ -117,7 +118,7 @@ func TestADrillThatIsCutShortIsHealed(t *testing.T) {
 	if !strings.Contains(errOut, "healed 1 faults") {
 		t.Errorf("the next command says %q", errOut)
 	}
-	r.until("all is ready", func() bool { return r.allReady() })
+	testkit.Until(r.t, "all is ready", func() bool { return r.allReady() })
 
 	stopped, out := start()
 	if err := stopped.Process.Signal(syscall.SIGINT); err != nil {

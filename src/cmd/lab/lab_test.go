@@ -20,6 +20,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/testkit"
 )
 
 func TestTheLabComesUpIsUsedAndGoesDown(t *testing.T) {
@@ -43,7 +44,7 @@ func TestTheLabComesUpIsUsedAndGoesDown(t *testing.T) {
 	}
 
 	signup(t, "http://"+inv.Addresses("authd")[0], "kim")
-	r.until("the event is stored", func() bool {
+	testkit.Until(r.t, "the event is stored", func() bool {
 		out, _, err := r.run("events", "--category", "signup", "--id", "kim")
 		return err == nil && strings.HasSuffix(out, "Z auth signup kim success\n")
 	})
@@ -81,14 +82,14 @@ func TestEveryProcessIsHealedAndTheSupervisorReplaced(t *testing.T) {
 		if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		r.until(name+" is ready again", func() bool { s := r.rows()[name]; return s.PID != before.PID && s.State == lab.Ready })
+		testkit.Until(r.t, name+" is ready again", func() bool { s := r.rows()[name]; return s.PID != before.PID && s.State == lab.Ready })
 		t.Logf("%s was ready again after %s", name, time.Since(begin))
 	}
 	pid, _ := supervisor.Alive(local.RunDir(r.state))
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	r.until("the supervisor is gone", func() bool { _, alive := supervisor.Alive(local.RunDir(r.state)); return !alive })
+	testkit.Until(r.t, "the supervisor is gone", func() bool { _, alive := supervisor.Alive(local.RunDir(r.state)); return !alive })
 	r.must("up", "--no-check")
 	signup(t, "http://"+r.inventory().Addresses("authd")[0], "kim")
 	pid, _ = supervisor.Alive(local.RunDir(r.state))
@@ -119,14 +120,14 @@ func TestFollowShowsEachEventOnceAsItComes(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.lab, "events", "-f", "--state", r.state)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	var out safeBuffer
+	var out testkit.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"ada", "bob", "cy"} {
 		signup(t, "http://"+r.inventory().Addresses("authd")[0], id)
-		r.until(id+" is shown", func() bool { return strings.Contains(out.String(), "auth signup "+id+" success\n") })
+		testkit.Until(r.t, id+" is shown", func() bool { return strings.Contains(out.String(), "auth signup "+id+" success\n") })
 	}
 	if n := strings.Count(out.String(), "\n"); n != 3 {
 		t.Errorf("%d lines:\n%s", n, out.String())

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
@@ -157,20 +156,6 @@ func (r *rig) rows() map[string]lab.ServiceStatus {
 	return named
 }
 
-func (r *rig) until(what string, holds func() bool) {
-	r.t.Helper()
-	deadline := time.After(time.Minute)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			r.t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
-
 func (r *rig) nothingLeft() {
 	r.t.Helper()
 	if left := supervisor.Marked(local.RunDir(r.state)); len(left) > 0 {
@@ -211,22 +196,4 @@ func exitStatus(err error) int {
 		return exit.ExitCode()
 	}
 	return 0
-}
-
-// safeBuffer is a buffer that a process writes to while the test reads it.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

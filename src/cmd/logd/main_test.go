@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,30 +21,9 @@ import (
 	"chatlab/src/ferret"
 	"chatlab/src/mongodb"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 )
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("waited too long: %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
 
 func serveDB(t *testing.T, addr, dir string) (stop func()) {
 	t.Helper()
@@ -78,7 +56,7 @@ func ready(ops string) (status int, reason string) {
 
 func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 	dir := t.TempDir()
-	listen, ops, db := freeAddr(t), freeAddr(t), freeAddr(t)
+	listen, ops, db := testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)
 	files := mtlstest.Files(t)
 	path := filepath.Join(dir, "logd.yaml")
 	text := fmt.Sprintf("listen: %s\nops:\n  listen: %s\nlog_level: error\ntls:\n  ca: %s\n  cert: %s\n  key: %s\nmongodb:\n  uri: mongodb://%s/\n  database: events\n",
@@ -94,7 +72,7 @@ func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 		done <- run(ctx, &app.Env{Name: "logd", Args: []string{"--config", path}, Stdout: &out, Stderr: &out})
 	}()
 
-	waitFor(t, "not ready without a database", func() bool {
+	testkit.Until(t, "not ready without a database", func() bool {
 		status, reason := ready(ops)
 		return status == http.StatusServiceUnavailable && strings.Contains(reason, "log database away")
 	})
@@ -124,7 +102,7 @@ func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 			break
 		}
 	}
-	waitFor(t, "ready", func() bool { status, _ := ready(ops); return status == http.StatusOK })
+	testkit.Until(t, "ready", func() bool { status, _ := ready(ops); return status == http.StatusOK })
 	log, err := mongodb.Open(mongodb.Config{URI: "mongodb://" + db + "/", Database: "events"})
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,8 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/ferret"
 	"chatlab/src/mongodb"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // emitPace is between two events of one goroutine. Unbounded, a fast machine
@@ -63,16 +63,6 @@ func emit(ctx context.Context, env *app.Env) error {
 	emitting.Wait()
 	stop()
 	return <-done
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // world is a server with its logger, a log server, and a database.
@@ -189,7 +179,7 @@ func newWorld(t *testing.T) (*world, *mongodb.Log) {
 		stop()
 		<-done
 	})
-	files, addr := mtlstest.Files(t), freeAddr(t)
+	files, addr := mtlstest.Files(t), testkit.FreeAddr(t)
 	w.config = configFile(t, w.dir, files, addr)
 	w.logdArg = []string{"--listen", addr, "--ops.listen", "127.0.0.1:0", "--mongodb.uri", db.URI(), "--log-level", "error",
 		"--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key}
@@ -245,7 +235,7 @@ func TestKilledProcessesLoseNothingAndStoreNothingTwice(t *testing.T) {
 	}()
 	var missing []string
 	stored := map[string]int{}
-	waitFor(t, "every durable event is stored", func() bool {
+	testkit.Until(t, "every durable event is stored", func() bool {
 		clear(stored)
 		for rec, err := range log.Find(t.Context(), mongodb.Filter{}, event.ID{}) {
 			if err != nil {

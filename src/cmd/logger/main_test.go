@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +18,10 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/logd"
-	"chatlab/src/logd/logdtest"
 	"chatlab/src/mtls"
-	"chatlab/src/mtls/mtlstest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/logdtest"
+	"chatlab/src/testkit/mtlstest"
 )
 
 // The test binary is the logger, too, and a server that emits events.
@@ -33,23 +33,6 @@ func TestMain(m *testing.M) {
 		os.Exit(app.Main("emitter", emit))
 	}
 	os.Exit(m.Run())
-}
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	for {
-		began := time.Now()
-		if ok() {
-			return
-		}
-		// Reading a whole database back must not hold up what is waited for.
-		select {
-		case <-deadline:
-			t.Fatalf("waited too long: %s", what)
-		case <-time.After(max(5*time.Millisecond, 3*time.Since(began))):
-		}
-	}
 }
 
 // configFile writes a logger's configuration and returns its path.
@@ -206,24 +189,6 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 	}
 }
 
-// locked is a writer for several goroutines.
-type locked struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 func TestOpsListener(t *testing.T) {
 	dir := t.TempDir()
 	in, feed, err := os.Pipe()
@@ -231,12 +196,12 @@ func TestOpsListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = in.Close() }()
-	addr := freeAddr(t)
-	out := new(locked)
+	addr := testkit.FreeAddr(t)
+	out := new(testkit.Buffer)
 	env := &app.Env{Name: "logger", Args: []string{"--spool.dir", dir, "--ops.listen", addr}, Stdin: in, Stdout: out, Stderr: out}
 	done := make(chan error, 1)
 	go func() { done <- run(t.Context(), env) }()
-	waitFor(t, "ready", func() bool {
+	testkit.Until(t, "ready", func() bool {
 		res, err := http.Get("http://" + addr + "/readyz")
 		if err != nil {
 			return false

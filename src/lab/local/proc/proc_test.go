@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chatlab/src/testkit"
 )
 
 func TestParseHexReadsBothFamilies(t *testing.T) {
@@ -72,7 +74,7 @@ func TestAMarkFindsAProcessUntilItsEnd(t *testing.T) {
 	}
 	defer cmd.Process.Kill()
 	var p Process
-	until(t, "the mark is found", func() bool {
+	testkit.Until(t, "the mark is found", func() bool {
 		found := Marked(mark)
 		if len(found) == 1 {
 			p = found[0]
@@ -94,11 +96,11 @@ func TestAMarkFindsAProcessUntilItsEnd(t *testing.T) {
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "it is stopped", func() bool { now, _ := Get(p.PID); return now.Stopped() })
+	testkit.Until(t, "it is stopped", func() bool { now, _ := Get(p.PID); return now.Stopped() })
 	if err := p.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "it is a zombie", func() bool { now, _ := Get(p.PID); return now.Zombie() })
+	testkit.Until(t, "it is a zombie", func() bool { now, _ := Get(p.PID); return now.Zombie() })
 	if p.Same() || p.Signal(syscall.SIGTERM) == nil || len(Marked(mark)) != 0 {
 		t.Error("a zombie counts as alive")
 	}
@@ -120,19 +122,5 @@ func TestAProcessWithoutAnEnvironmentIsBeginning(t *testing.T) {
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	until(t, "nothing begins", func() bool { return !Beginning() })
-}
-
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(5 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
+	testkit.Until(t, "nothing begins", func() bool { return !Beginning() })
 }

@@ -16,10 +16,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/testkit"
 )
 
 // TestMain lets the test binary play the daemons and the supervisor itself.
@@ -105,7 +105,7 @@ func newRig(t *testing.T) *rig {
 // add adds a fake service.
 func (r *rig) add(name string, after []string, flags ...string) supervisor.Service {
 	r.t.Helper()
-	ops := freeAddr(r.t)
+	ops := testkit.FreeAddr(r.t)
 	argv := append([]string{os.Args[0], "fake", "serve", "--name", name, "--ops", ops, "--trace", r.trace}, flags...)
 	svc := supervisor.Service{
 		Node: "n", Name: name, Address: ops, Ops: ops, After: after,
@@ -137,7 +137,7 @@ func (r *rig) start() {
 			r.t.Error(err)
 		}
 	})
-	r.until("the supervisor answers", func() bool {
+	testkit.Until(r.t, "the supervisor answers", func() bool {
 		_, _, err := supervisor.Ask(r.t.Context(), r.dir, false)
 		return err == nil
 	})
@@ -160,22 +160,8 @@ func (r *rig) service(name string) supervisor.Status {
 func (r *rig) untilState(name string, want lab.State) supervisor.Status {
 	r.t.Helper()
 	var s supervisor.Status
-	r.until(fmt.Sprintf("%s is %s", name, want), func() bool { s = r.service(name); return s.State == want })
+	testkit.Until(r.t, fmt.Sprintf("%s is %s", name, want), func() bool { s = r.service(name); return s.State == want })
 	return s
-}
-
-func (r *rig) until(what string, holds func() bool) {
-	r.t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			r.t.Fatalf("not within 10 s: %s", what)
-		}
-	}
 }
 
 // lines returns the trace so far.
@@ -192,14 +178,4 @@ func (w logWriter) Write(b []byte) (int, error) {
 		_, _ = io.WriteString(w.t.Output(), lines.Text()+"\n")
 	}
 	return len(b), nil
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

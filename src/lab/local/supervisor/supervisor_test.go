@@ -15,6 +15,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/proc"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/testkit"
 )
 
 func TestServicesStartInOrderAndStopInReverse(t *testing.T) {
@@ -67,7 +68,7 @@ func TestAServiceThatNeverGetsReadyIsFailingWithItsReason(t *testing.T) {
 	r.add("web", []string{"api"})
 	r.start()
 	var s supervisor.Status
-	r.until("three failures", func() bool { s = r.service("api"); return s.Failures >= 3 })
+	testkit.Until(r.t, "three failures", func() bool { s = r.service("api"); return s.Failures >= 3 })
 	if s.State != lab.Failing || s.Reason != "exit status 2" || s.Log != svc.Log {
 		t.Errorf("status %+v", s)
 	}
@@ -171,7 +172,7 @@ func TestServicesDieWithAKilledSupervisorAndTheRestIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-r.ended
-	r.until("the service is gone", func() bool { p, err := proc.Get(s.PID); return err != nil || p.Zombie() })
+	testkit.Until(r.t, "the service is gone", func() bool { p, err := proc.Get(s.PID); return err != nil || p.Zombie() })
 	if _, alive := supervisor.Alive(r.dir); alive {
 		t.Error("a killed supervisor holds the lock")
 	}
@@ -195,7 +196,7 @@ func TestOrphansAreReaped(t *testing.T) {
 	if err := child.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	r.until("no zombie is left", func() bool { _, err := proc.Get(child.PID); return err != nil })
+	testkit.Until(r.t, "no zombie is left", func() bool { _, err := proc.Get(child.PID); return err != nil })
 }
 
 func TestOneSupervisorAFolder(t *testing.T) {

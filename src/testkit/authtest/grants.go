@@ -13,7 +13,7 @@ import (
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
-	"chatlab/src/wait"
+	"chatlab/src/testkit"
 )
 
 // Grants runs the contract of auth.Grants on an empty database, which is opened as
@@ -24,7 +24,7 @@ func Grants(t *testing.T, open SharedOpener) {
 	want := func(now time.Time, want ...auth.Grant) {
 		t.Helper()
 		var got []auth.Grant
-		eventually(t, fmt.Sprint("heard are ", want), func() bool { // a node hears a moment later
+		testkit.Until(t, fmt.Sprint("heard are ", want), func() bool { // a node hears a moment later
 			var err error
 			got, err = there.ExchangeGrants(t.Context(), "there", nil, now)
 			must(t, err)
@@ -82,7 +82,7 @@ func addressLimited(t *testing.T, n *nodes) {
 	}()
 	n.each[0].signUp(t, "kim")
 	for i, one := range n.each {
-		eventually(t, fmt.Sprintf("node %d has heard of the others", i), func() bool { return one.exchanges.Load() > 1 })
+		testkit.Until(t, fmt.Sprintf("node %d has heard of the others", i), func() bool { return one.exchanges.Load() > 1 })
 	}
 	granted := 0
 	for ; n.each[0].asks("192.0.2.1:5") == http.StatusOK; granted++ {
@@ -92,7 +92,7 @@ func addressLimited(t *testing.T, n *nodes) {
 	}
 	for i, one := range n.each[1:] {
 		asked := 0
-		eventually(t, fmt.Sprintf("node %d refuses it too", i+1), func() bool {
+		testkit.Until(t, fmt.Sprintf("node %d refuses it too", i+1), func() bool {
 			asked++
 			return one.asks("192.0.2.1:6") == http.StatusTooManyRequests
 		})
@@ -117,16 +117,6 @@ func (o *node) asks(remote string) int {
 func (o *node) ExchangeGrants(ctx context.Context, node string, mine []auth.Grant, now time.Time) ([]auth.Grant, error) {
 	defer o.exchanges.Add(1)
 	return o.Shared.ExchangeGrants(ctx, node, mine, now)
-}
-
-// eventually looks every few milliseconds, for half a minute.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if !wait.Until(ctx, 20*time.Millisecond, cond) {
-		t.Fatalf("never: %s", what)
-	}
 }
 
 func awayGrants(ctx context.Context, t *testing.T, g auth.Grants) {

@@ -14,7 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit"
+	"chatlab/src/testkit/mariadbtest"
 )
 
 // Server is a running zabbix_server with a database of its own.
@@ -53,7 +54,7 @@ func (s *Server) load(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &lockedBuffer{}
+	out := &testkit.Buffer{}
 	client.Stdout, client.Stderr = out, out
 	if err := client.Start(); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"chatlab/src/mariadb/mariadbtest"
+	"chatlab/src/testkit/mariadbtest"
 )
 
 // Several packages' tests run servers at the same time.

@@ -3,7 +3,6 @@ package mariadbtest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,15 +11,12 @@ import (
 	"time"
 
 	"chatlab/src/mariadb"
+	"chatlab/src/testkit"
 	"chatlab/src/wait"
 )
 
 // providers are the paths of Galera's library in the distributions.
 var providers = []string{"/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so", "/usr/lib64/galera/libgalera_smm.so"}
-
-// host is not the one that connections are made from, whose ports are taken at
-// any time.
-const host = "127.0.1.1"
 
 // Cluster is a Galera cluster of servers.
 type Cluster []*Server
@@ -42,7 +38,7 @@ func StartCluster(t testing.TB, n int) Cluster {
 	}
 	members := make([]string, n)
 	for i := range members {
-		members[i] = freeAddress(t)
+		members[i] = testkit.FreeAddr(t)
 	}
 	c := make(Cluster, n)
 	for i := range c {
@@ -51,9 +47,9 @@ func StartCluster(t testing.TB, n int) Cluster {
 			"--wsrep-on=ON", "--wsrep-provider=" + provider, "--wsrep-cluster-name=test",
 			"--wsrep-cluster-address=gcomm://" + strings.Join(members, ","),
 			fmt.Sprint("--wsrep-node-name=node", i), "--wsrep-node-address=" + members[i],
-			"--wsrep-sst-method=rsync", "--wsrep-sst-receive-address=" + freeAddress(t),
+			"--wsrep-sst-method=rsync", "--wsrep-sst-receive-address=" + testkit.FreeAddr(t),
 			"--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
-			"--wsrep-provider-options=gcache.size=8M; ist.recv_addr=" + freeAddress(t) + "; gmcast.listen_addr=tcp://" + members[i] +
+			"--wsrep-provider-options=gcache.size=8M; ist.recv_addr=" + testkit.FreeAddr(t) + "; gmcast.listen_addr=tcp://" + members[i] +
 				"; evs.keepalive_period=PT0.3S; evs.join_retrans_period=PT0.3S; evs.inactive_check_period=PT0.2S; evs.suspect_timeout=PT1.5S; evs.inactive_timeout=PT5S; evs.install_timeout=PT4S",
 		}
 	}
@@ -152,14 +148,4 @@ func (c Cluster) NewDatabase(t testing.TB) (cfg mariadb.Config) {
 		cfg.Addresses = append(cfg.Addresses, s.Socket)
 	}
 	return cfg
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }

@@ -1,15 +1,16 @@
-package chat
+package chattest
 
 import (
 	"context"
 	"sync"
 	"time"
 
+	"chatlab/src/chat"
 	"chatlab/src/errs"
 	"chatlab/src/wire"
 )
 
-// Memory is a Log in memory, for tests.
+// Memory is a chat log in memory.
 type Memory struct {
 	mu    sync.Mutex
 	lines []wire.Message
@@ -38,14 +39,14 @@ func (m *Memory) check(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Publish implements [Log].
-func (m *Memory) Publish(ctx context.Context, lines ...Draft) []Receipt {
+// Publish implements [chat.Log].
+func (m *Memory) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []Receipt
+	var out []chat.Receipt
 	for _, d := range lines {
 		if err := m.check(ctx); err != nil {
-			out = append(out, Receipt{Err: err})
+			out = append(out, chat.Receipt{Err: err})
 			continue
 		}
 		out = append(out, m.add(d))
@@ -53,11 +54,11 @@ func (m *Memory) Publish(ctx context.Context, lines ...Draft) []Receipt {
 	return out
 }
 
-func (m *Memory) add(d Draft) Receipt {
+func (m *Memory) add(d chat.Draft) chat.Receipt {
 	seq := uint64(len(m.lines)) + 1
 	if d.ID != "" {
 		if old := m.ids[d.User+"/"+d.ID]; old > 0 {
-			return Receipt{Seq: old, Repeat: true}
+			return chat.Receipt{Seq: old, Repeat: true}
 		}
 		m.ids[d.User+"/"+d.ID] = seq
 	}
@@ -66,10 +67,10 @@ func (m *Memory) add(d Draft) Receipt {
 	})
 	close(m.more)
 	m.more = make(chan struct{})
-	return Receipt{Seq: seq}
+	return chat.Receipt{Seq: seq}
 }
 
-// Follow implements [Log].
+// Follow implements [chat.Log].
 func (m *Memory) Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error {
 	for {
 		m.mu.Lock()
@@ -94,7 +95,7 @@ func (m *Memory) Follow(ctx context.Context, after uint64, fn func([]wire.Messag
 	}
 }
 
-// Read implements [Log].
+// Read implements [chat.Log].
 func (m *Memory) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,15 +108,15 @@ func (m *Memory) Read(ctx context.Context, room string, after uint64, n int) ([]
 	return out, m.check(ctx)
 }
 
-// Tail implements [Log].
+// Tail implements [chat.Log].
 func (m *Memory) Tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
 	all, err := m.Read(ctx, room, 0, 1<<30)
 	return all[max(0, len(all)-n):], err
 }
 
-// Bounds implements [Log].
-func (m *Memory) Bounds(ctx context.Context) (Bounds, error) {
+// Bounds implements [chat.Log].
+func (m *Memory) Bounds(ctx context.Context) (chat.Bounds, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Bounds{First: 1, Last: uint64(len(m.lines))}, m.check(ctx)
+	return chat.Bounds{First: 1, Last: uint64(len(m.lines))}, m.check(ctx)
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"chatlab/src/zabbix/zabbixtest"
+	"chatlab/src/testkit/zabbixtest"
 )
 
 func TestServerAndAPIRun(t *testing.T) {

@@ -14,10 +14,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"chatlab/src/testkit"
 )
 
 // patience is how long a program may take to start or stop.
@@ -47,7 +48,7 @@ type Process struct {
 	PID  int
 
 	name   string
-	log    *lockedBuffer
+	log    *testkit.Buffer
 	exited chan struct{}
 }
 
@@ -57,7 +58,7 @@ func (p *Process) Log() string { return p.log.String() }
 // start runs a program in a process group of its own, which dies with the test.
 func start(t testing.TB, addr string, cmd *exec.Cmd) *Process {
 	t.Helper()
-	p := &Process{Addr: addr, name: filepath.Base(cmd.Path), log: &lockedBuffer{}, exited: make(chan struct{})}
+	p := &Process{Addr: addr, name: filepath.Base(cmd.Path), log: &testkit.Buffer{}, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	// The program dies with the thread that started it, so that thread is kept.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
@@ -179,22 +180,4 @@ func shortDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
-}
-
-// lockedBuffer is a buffer that two goroutines use.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
