@@ -27,7 +27,9 @@ const (
 
 // Emit emits the event of every line, in batches of what is there, until ctx
 // ends. While events are not taken, they are tried again and the backlog grows.
-// In a cluster one member does. It also trims the log.
+// In a cluster one member does. It also trims the log. It fails with code internal once
+// the log cannot be synced to the disk: only a log that is opened anew reads from the
+// disk what is there.
 func (l *Log) Emit(ctx context.Context, to Events) error {
 	select {
 	case <-l.declared:
@@ -37,10 +39,16 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	l.emits.Store(true)
 	defer l.emits.Store(false)
 	var watching sync.WaitGroup
-	watching.Go(func() { l.watch(ctx) })
 	defer watching.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watching.Go(func() { l.watch(ctx) })
 	for ctx.Err() == nil {
-		if err := l.emitAll(ctx, to); err != nil && ctx.Err() == nil {
+		err := l.emitAll(ctx, to)
+		if broken := l.disk.broken(); broken != nil {
+			return broken
+		}
+		if err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
 			wait.Sleep(ctx, emitAgain)
 		}

@@ -25,6 +25,9 @@ func (l *Log) Follow(ctx context.Context, after uint64, fn func([]wire.Message) 
 		return l.followFeed(ctx, after, fn)
 	}
 	return l.followConsumer(ctx, after, func(batch []wire.Message) error {
+		if err := l.onDisk(ctx, batch[len(batch)-1].Seq); err != nil {
+			return err
+		}
 		l.recent.add(batch)
 		return fn(batch)
 	})

@@ -3,17 +3,17 @@
 //
 // # Durability
 //
-// A single log has one replica on files. A line is written to its file before it
-// is acknowledged, so a kill -9 of the process loses nothing that was; files
-// are synced to the disk every [Options.Sync], so a power cut loses at most
-// that, unless SyncAlways is set. The server listens nowhere: the connection is
-// a pipe in the process.
+// A line is on disk before it is acknowledged, shown or emitted, so neither a kill -9
+// nor a power cut loses an acknowledged line. A single log has one replica on files,
+// which [disk] syncs. The server listens nowhere: the connection is a pipe in the
+// process.
 //
 // # Cluster
 //
 // With [Options.Cluster] the servers of several processes are one: the stream
 // has up to three replicas, and a line is acknowledged once the larger part of
-// them has it. While less than that can be reached, nothing is stored and every
+// them has it on disk: JetStream syncs once for each group of lines (SyncAlways).
+// While less than that can be reached, nothing is stored and every
 // method fails with unavailable; it goes on by itself when they are back. A
 // follower is fed by the stream's leader, which sends each line once it is
 // stored ([NATS republish]); what it misses it reads from its own replica. Members
@@ -67,8 +67,6 @@ const (
 type Options struct {
 	Dir        string        // JetStream's files
 	Node       string        // unique name of this server
-	Sync       time.Duration // how often files are synced to the disk
-	SyncAlways bool          // sync before each acknowledgement
 	MaxAge     time.Duration // how long lines are kept
 	MaxBytes   int64         // how many bytes of lines are kept
 	MaxBacklog int64         // lines whose event may wait before new ones are refused
@@ -87,6 +85,7 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
+	disk      *disk                  // of a log of its own; nil in a cluster
 	position  *position              // of the events
 	turn      turn                   // of a cluster
 	recent    recent                 // lines that Follow gave
@@ -217,7 +216,7 @@ func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 	if info.State.Msgs == 0 {
 		b.First = b.Last + 1
 	}
-	return b, nil
+	return b, l.onDisk(ctx, b.Last)
 }
 
 // known refuses until the stream is there.

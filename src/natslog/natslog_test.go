@@ -24,7 +24,7 @@ import (
 func open(t *testing.T, dir string, change func(*natslog.Options)) *natslog.Log {
 	t.Helper()
 	o := natslog.Options{
-		Dir: dir, Node: "test", Sync: time.Minute, MaxBacklog: 1 << 20,
+		Dir: dir, Node: "test", MaxBacklog: 1 << 20,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
 	if change != nil {

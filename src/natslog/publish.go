@@ -72,15 +72,33 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 			wait.Sleep(ctx, leaderless)
 		}
 	}
-	for i := range receipts {
-		if errs.Is(receipts[i].Err, errs.BadRequest) {
-			continue
+	l.settle(ctx, receipts)
+	return receipts
+}
+
+// settle makes the stored lines durable, and the errors of the others fit for peers.
+func (l *Log) settle(ctx context.Context, receipts []chat.Receipt) {
+	last := uint64(0)
+	for _, r := range receipts {
+		if r.Err == nil {
+			last = max(last, r.Seq)
 		}
-		if receipts[i].Err = l.awayIf(ctx, receipts[i].Err); receipts[i].Err == nil && !receipts[i].Repeat {
+	}
+	unsafe := l.onDisk(ctx, last)
+	for i := range receipts {
+		r := &receipts[i]
+		switch {
+		case errs.Is(r.Err, errs.BadRequest):
+			continue
+		case r.Err == nil:
+			r.Err = unsafe
+		default:
+			r.Err = l.away(ctx, r.Err)
+		}
+		if r.Err == nil && !r.Repeat {
 			l.published.Inc()
 		}
 	}
-	return receipts
 }
 
 // publish sends some of the messages, and returns those of them that nobody took
@@ -113,13 +131,6 @@ func (l *Log) publish(ctx context.Context, msgs []*nats.Msg, which []int, receip
 // may tells whether a line may be sent again at once.
 func may(err error) bool {
 	return errors.Is(err, errLeaderless) || errors.Is(err, errOnItsWay) || errors.Is(err, errUnanswered)
-}
-
-func (l *Log) awayIf(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	return l.away(ctx, err)
 }
 
 // message makes what is sent for a line. A line that may be sent again has an id

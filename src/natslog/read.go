@@ -71,6 +71,8 @@ func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, 
 		}
 		cancel()
 		switch {
+		case err == nil && len(lines) > 0:
+			return lines, more, l.onDisk(ctx, lines[len(lines)-1].Seq)
 		case err == nil:
 			return lines, more, nil
 		case !again || ctx.Err() != nil:

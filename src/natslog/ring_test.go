@@ -57,7 +57,7 @@ func newRing(t *testing.T, n int) *ring {
 
 func (r *ring) options(i int) natslog.Options {
 	return natslog.Options{
-		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), Sync: time.Minute, MaxBacklog: 1 << 20,
+		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), MaxBacklog: 1 << 20,
 		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.tls},
 		Logger:  slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,7 @@ func (l *Log) start(ctx context.Context) error {
 	opts := &server.Options{
 		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
 		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
-		SyncInterval: l.opts.Sync, SyncAlways: l.opts.SyncAlways,
+		SyncAlways: l.opts.Cluster != nil,
 		MaxPayload: maxPayload,
 	}
 	if l.opts.Cluster != nil {
@@ -46,6 +47,8 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	if l.opts.Cluster == nil {
+		l.disk = newDisk(filepath.Join(l.opts.Dir, server.JetStreamStoreDir))
+		l.tasks.Go(func() { l.disk.run(l.closed) })
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)

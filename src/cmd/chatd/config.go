@@ -41,7 +41,6 @@ type limits struct {
 	EventsBacklog int64         `mapstructure:"events_backlog" usage:"lines whose event may wait before new lines are refused"`
 	KeepAge       time.Duration `mapstructure:"keep_age" usage:"how long lines are kept (0: for ever)"`
 	KeepBytes     int64         `mapstructure:"keep_bytes" usage:"how many bytes of lines are kept (0: all)"`
-	SyncEvery     time.Duration `mapstructure:"sync_every" usage:"how often the log's files are synced to the disk (0: before every acknowledgement)"`
 }
 
 func defaults() *config {
@@ -51,7 +50,7 @@ func defaults() *config {
 	c.Logger.Command = "logger"
 	c.Limits = limits{
 		Limits: chat.DefaultLimits(), EventsBacklog: 100_000,
-		KeepAge: 30 * 24 * time.Hour, KeepBytes: 1 << 30, SyncEvery: 2 * time.Second,
+		KeepAge: 30 * 24 * time.Hour, KeepBytes: 1 << 30,
 	}
 	return c
 }
@@ -70,15 +69,15 @@ func (c *config) check() error {
 	if c.Cluster.Listen == "" && c.Cluster.PeersFile != "" {
 		return errs.E(errs.Usage, "cluster.peers_file is set and cluster.listen is not").WithFix("set cluster.listen to this server's address among the peers")
 	}
-	if c.Limits.EventsBacklog <= 0 || c.Limits.KeepAge < 0 || c.Limits.KeepBytes < 0 || c.Limits.SyncEvery < 0 {
-		return errs.E(errs.Usage, "limits: events_backlog must be greater than 0, keep_age, keep_bytes and sync_every not less")
+	if c.Limits.EventsBacklog <= 0 || c.Limits.KeepAge < 0 || c.Limits.KeepBytes < 0 {
+		return errs.E(errs.Usage, "limits: events_backlog must be greater than 0, keep_age and keep_bytes not less")
 	}
 	return c.Limits.Check()
 }
 
 func (c *config) logOptions(logger *slog.Logger, reg prometheus.Registerer) natslog.Options {
 	o := natslog.Options{
-		Dir: c.DataDir, Node: c.Node, Sync: c.Limits.SyncEvery, SyncAlways: c.Limits.SyncEvery == 0,
+		Dir: c.DataDir, Node: c.Node,
 		MaxAge: c.Limits.KeepAge, MaxBytes: c.Limits.KeepBytes, MaxBacklog: c.Limits.EventsBacklog,
 		Logger: logger, Metrics: reg,
 	}
