@@ -27,18 +27,18 @@ func encode(d chat.Draft) ([]byte, error) {
 }
 
 // decode is the inverse of encode. A line that another program put into the
-// stream has no user.
+// stream has no user. Whatever the stream holds, no control character and no terminal
+// escape leaves it.
 func decode(subject string, payload []byte, seq uint64, at time.Time) wire.Message {
-	m := wire.Message{Seq: seq, Time: at, Room: strings.TrimPrefix(subject, prefix)}
-	text := string(payload)
-	user, rest, ok := strings.Cut(text, "\n")
+	user, rest, ok := strings.Cut(string(payload), "\n")
 	if !ok {
-		m.Text = text
-		return m
+		user, rest = "", "\n"+user
 	}
-	m.User = user
-	m.ID, m.Text, _ = strings.Cut(rest, "\n")
-	return m
+	id, text, _ := strings.Cut(rest, "\n")
+	return wire.Message{
+		Seq: seq, Time: at, Room: wire.Harmless(strings.TrimPrefix(subject, prefix)),
+		User: wire.Harmless(user), ID: wire.Harmless(id), Text: wire.Harmless(text),
+	}
 }
 
 // place reads a line's number and time from the reply subject of a delivered

@@ -14,10 +14,16 @@ func CleanText(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", errs.E(errs.BadUTF8, "the line is not UTF-8")
 	}
-	if strings.IndexFunc(s, unfit) >= 0 {
-		s = strings.Map(fit, s)
+	return strings.TrimRight(Harmless(s), " "), nil
+}
+
+// Harmless returns text without anything that must not reach another user's terminal,
+// see the package's section Text; invalid UTF-8 becomes U+FFFD.
+func Harmless(s string) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, unfit) < 0 {
+		return s
 	}
-	return strings.TrimRight(s, " "), nil
+	return strings.Map(fit, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // unfit tells whether a character must not reach another user's terminal.
