@@ -92,7 +92,7 @@ func (l *Log) emitAll(ctx context.Context, to Events) error {
 // unemitted returns the next lines without an event, and what is closed when more
 // come. ask is whether to ask the log even if there seem to be none.
 func (l *Log) unemitted(ctx context.Context, ask bool) ([]wire.Message, <-chan struct{}, error) {
-	done := l.position.seq.Load()
+	done := l.cursor.seq.Load()
 	lines, known, grown := l.recent.after(done, emitBatch)
 	if known && (len(lines) > 0 || !ask) {
 		return lines, grown, nil

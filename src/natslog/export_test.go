@@ -20,7 +20,7 @@ func (l *Log) Trim(ctx context.Context, now time.Time) error {
 func (l *Log) Backlog() int64 { return l.backlog.Load() }
 
 // Position is the line up to which events are emitted, as this member knows.
-func (l *Log) Position() uint64 { return l.position.seq.Load() }
+func (l *Log) Position() uint64 { return l.cursor.seq.Load() }
 
 // Leads tells whether this member orders the log.
 func (l *Log) Leads() bool { return l.leads() }

@@ -86,7 +86,7 @@ type Log struct {
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
 	disk      *disk                  // of a log of its own; nil in a cluster
-	position  *position              // of the events
+	cursor    *cursor                // of the events
 	turn      turn                   // of a cluster
 	recent    recent                 // lines that Follow gave
 	backlog   atomic.Int64           // lines whose event is not emitted, as last seen
@@ -109,6 +109,7 @@ type Log struct {
 	declared  chan struct{} // closed once the stream is known
 	published prometheus.Counter
 	emitted   prometheus.Counter
+	damaged   prometheus.Counter // cursors
 }
 
 const startTimeout = 30 * time.Second
@@ -127,9 +128,14 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
 	l.metrics(o.Metrics)
-	var err error
-	if l.position, err = openPosition(o.Dir); err != nil {
+	var damaged, err error
+	if l.cursor, damaged, err = openCursor(o.Dir); err != nil {
 		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("let chatd write what is in its data_dir")
+	}
+	if damaged != nil {
+		l.damaged.Inc()
+		l.logger.Error("the cursor of the events is damaged: all events of the log are emitted again, with the same ids",
+			"file", l.cursor.file.Name(), "err", damaged)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -153,6 +159,7 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_chatlog_", reg))
 	l.published = auto.NewCounter(prometheus.CounterOpts{Name: "published_total", Help: "Lines stored, without repeats."})
 	l.emitted = auto.NewCounter(prometheus.CounterOpts{Name: "emitted_total", Help: "Lines whose event the logger has."})
+	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Damaged cursors of the events: all events were emitted again."})
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
 		func() float64 { return float64(l.backlog.Load()) })
 	l.clusterMetrics(auto)
@@ -170,8 +177,8 @@ func (l *Log) Close() {
 			l.server.Shutdown()
 			l.server.WaitForShutdown()
 		}
-		if err := l.position.file.Close(); err != nil {
-			l.logger.Warn("the position of the events cannot be closed", "err", err)
+		if err := l.cursor.file.Close(); err != nil {
+			l.logger.Warn("the cursor of the events cannot be closed", "err", err)
 		}
 	})
 }

@@ -229,7 +229,7 @@ func TestLinesAreRefusedWhileTooManyEventsWait(t *testing.T) {
 }
 
 func TestTrimDropsOldLinesButNoneWithoutItsEvent(t *testing.T) {
-	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Hour })
+	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Nanosecond })
 	to := newSink()
 	stop := emit(t, log, to)
 	say(t, log, 0, 10)
@@ -237,11 +237,38 @@ func TestTrimDropsOldLinesButNoneWithoutItsEvent(t *testing.T) {
 	testkit.Until(t, "all are acknowledged", func() bool { return log.Trim(t.Context(), time.Now()) == nil && log.Backlog() == 0 })
 	stop()
 	say(t, log, 10, 15)
-	if err := log.Trim(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
-		t.Fatal(err)
+	for range 20 {
+		if err := log.Trim(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if b, err := log.Bounds(t.Context()); err != nil || b != (chat.Bounds{First: 11, Last: 15}) {
 		t.Errorf("bounds = %+v, %v: want the lines whose event waits, and only those", b, err)
+	}
+}
+
+func TestAClockThatIsAheadErasesNoHistory(t *testing.T) {
+	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Hour })
+	emit(t, log, newSink())
+	say(t, log, 0, 32)
+	testkit.Until(t, "all are emitted", func() bool {
+		return log.Trim(t.Context(), time.Now().Add(31*24*time.Hour)) == nil && log.Backlog() == 0
+	})
+	if b, err := log.Bounds(t.Context()); err != nil || b.First != 1 {
+		t.Errorf("bounds = %+v, %v: no line is an hour older than the newest", b, err)
+	}
+}
+
+func TestOldLinesGoAPartAtATime(t *testing.T) {
+	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Nanosecond })
+	emit(t, log, newSink())
+	say(t, log, 0, 64)
+	testkit.Until(t, "all are emitted", func() bool { return log.Position() == 64 })
+	if err := log.Trim(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := log.Bounds(t.Context()); err != nil || b.First != 5 {
+		t.Errorf("bounds = %+v, %v: want the oldest 4 of 64 lines dropped", b, err)
 	}
 }
 
@@ -298,7 +325,12 @@ func TestALostPositionRepeatsTheEventsWithTheirIDs(t *testing.T) {
 	for name, change := range map[string]func(string){
 		"no file": func(position string) { _ = os.Remove(position) },
 		"empty":   func(position string) { _ = os.Truncate(position, 0) },
-		"damaged": func(position string) { _ = os.WriteFile(position, []byte("\x00\x00\x00"), 0o600) },
+		"short":   func(position string) { _ = os.WriteFile(position, []byte("\x00\x00\x00"), 0o600) },
+		"a flipped bit": func(position string) {
+			text, _ := os.ReadFile(position)
+			text[19] ^= 1 // 20 becomes 21
+			_ = os.WriteFile(position, text, 0o600)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, before := reopened(t, 20, change)
@@ -323,5 +355,18 @@ func TestAPositionBeyondTheLogDoesNotHideNewLines(t *testing.T) {
 	say(t, log, 5, 7)
 	if got := to.wait(t, 2); got[0].Data != "line 5" || got[1].Data != "line 6" {
 		t.Errorf("events %v", got)
+	}
+}
+
+func TestAnOlderVersionsCursorIsKept(t *testing.T) {
+	log, _ := reopened(t, 20, func(path string) {
+		if err := os.WriteFile(path, []byte("00000000000000000018\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	to := newSink()
+	emit(t, log, to)
+	if got := to.wait(t, 2); got[0].Data != "line 18" {
+		t.Errorf("events go on with %v, want line 18", got[0])
 	}
 }

@@ -48,13 +48,21 @@ func (l *Log) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.backlog.Store(int64(info.State.LastSeq - min(info.State.LastSeq, l.position.seq.Load())))
+	l.backlog.Store(int64(info.State.LastSeq - min(info.State.LastSeq, l.cursor.seq.Load())))
 	return nil
 }
 
+// trimShare is the part of a log that may go at once because of its age. The clock of
+// a leader may be wrong: it then takes many minutes, with a warning in each, until lines
+// are gone that should be kept.
+const trimShare = 16
+
 // trim drops lines that are too old or too many, up to the first whose event is
-// not emitted.
+// not emitted. Only the leader does, whose clock gives lines their times.
 func (l *Log) trim(ctx context.Context, now time.Time) error {
+	if !l.leads() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	info, err := l.stream.Info(ctx)
@@ -67,20 +75,42 @@ func (l *Log) trim(ctx context.Context, now time.Time) error {
 		// Lines are about of one size; a trim that was not enough is followed by another.
 		keep += uint64(float64(over) / float64(state.Bytes) * float64(state.LastSeq-state.FirstSeq+1))
 	}
-	if horizon := now.Add(-l.opts.MaxAge); l.opts.MaxAge > 0 && state.FirstTime.Before(horizon) {
-		young, _, err := l.get(ctx, getRequest{StartTime: &horizon, NextFor: subjects, Batch: 1})
+	if l.opts.MaxAge > 0 {
+		young, err := l.firstYoung(ctx, state, now)
 		if err != nil {
 			return err
 		}
-		if len(young) > 0 {
-			keep = max(keep, young[0].Seq)
-		} else {
-			keep = state.LastSeq + 1
-		}
+		keep = max(keep, young)
 	}
-	if keep = min(keep, l.position.seq.Load()+1); keep <= state.FirstSeq {
+	if keep = min(keep, l.cursor.seq.Load()+1); keep <= state.FirstSeq {
 		return nil
 	}
 	l.logger.Info("chat log trimmed", "from", state.FirstSeq, "to", keep-1)
 	return l.stream.Purge(ctx, jetstream.WithPurgeSequence(keep))
+}
+
+// firstYoung returns the line before which lines are too old, as far as a share of the
+// log allows. The age counts from the newest line, or from now if that is earlier.
+func (l *Log) firstYoung(ctx context.Context, state jetstream.StreamState, now time.Time) (uint64, error) {
+	horizon := earlier(now, state.LastTime).Add(-l.opts.MaxAge)
+	if !state.FirstTime.Before(horizon) {
+		return state.FirstSeq, nil
+	}
+	young, _, err := l.get(ctx, getRequest{StartTime: &horizon, NextFor: subjects, Batch: 1})
+	if err != nil || len(young) == 0 {
+		return state.FirstSeq, err
+	}
+	most := state.FirstSeq + max(1, (state.LastSeq-state.FirstSeq+1)/trimShare)
+	if young[0].Seq > most {
+		l.logger.Warn("much of the chat log is too old, a part of it is dropped each minute: if it is not, set this host's clock",
+			"old", young[0].Seq-state.FirstSeq, "newest", state.LastTime)
+	}
+	return min(young[0].Seq, most), nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

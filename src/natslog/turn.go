@@ -65,7 +65,7 @@ func (l *Log) emitsNow() bool { return l.leads() || l.turn.helps() }
 // emittedTo keeps what this member emitted. What a leader that was stuck emits in
 // the end, the others may have emitted long ago.
 func (l *Log) emittedTo(seq uint64) error {
-	if err := l.position.store(max(seq, l.position.seq.Load())); err != nil {
+	if err := l.cursor.store(max(seq, l.cursor.seq.Load())); err != nil {
 		return err
 	}
 	if !l.leads() {
@@ -77,7 +77,7 @@ func (l *Log) emittedTo(seq uint64) error {
 // tellPosition tells the others where a leader is.
 func (l *Log) tellPosition() {
 	if l.opts.Cluster != nil && l.leads() {
-		l.tell(word{To: l.position.seq.Load(), Stuck: l.turn.stuck()})
+		l.tell(word{To: l.cursor.seq.Load(), Stuck: l.turn.stuck()})
 	}
 }
 
@@ -111,10 +111,10 @@ func (l *Log) heard(w word) error {
 	leads := l.leads()
 	switch {
 	case leads && w.Help:
-		return l.position.store(max(w.To, l.position.seq.Load()))
+		return l.cursor.store(max(w.To, l.cursor.seq.Load()))
 	case leads || w.Help:
 		return nil
 	}
 	l.turn.leaderIsStuck(w.Stuck)
-	return l.position.store(w.To)
+	return l.cursor.store(w.To)
 }
