@@ -65,21 +65,17 @@ func TestChatCluster(t *testing.T) {
 // startCluster starts n chatd that are one; one is a chatd of its own.
 func startCluster(t *testing.T, n int) []*chatServer {
 	t.Helper()
-	key, tls := writeFile(t, "jwt.key", token.NewKeyLine()), mtlstest.Files(t)
-	var routes []string
+	key, ca, routes := writeFile(t, "jwt.key", token.NewKeyLine()), mtlstest.NewAuthority(t), testkit.FreeAddrs(t, n)
 	var peers strings.Builder
-	for i := 0; i < n; { // the kernel may give a port again that is free
-		if a := testkit.FreeAddr(t); !slices.Contains(routes, a) {
-			routes = append(routes, a)
-			fmt.Fprintf(&peers, "bench%d %s\n", i, a)
-			i++
-		}
+	for i, a := range routes {
+		fmt.Fprintf(&peers, "bench%d %s\n", i, a)
 	}
 	file := writeFile(t, "peers", peers.String())
 	var servers []*chatServer
 	for i, route := range routes {
 		var flags []string
 		if n > 1 {
+			tls := ca.Files(fmt.Sprint("bench", i, "-chatd"))
 			flags = []string{"--cluster.listen=" + route, "--cluster.peers-file=" + file,
 				"--cluster.ca=" + tls.CA, "--cluster.cert=" + tls.Cert, "--cluster.key=" + tls.Key}
 		}

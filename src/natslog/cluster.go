@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,8 +64,25 @@ func (c *Cluster) Prepare(node string) error {
 	if _, err := c.peers.read(); err != nil {
 		return err
 	}
-	c.tls, err = mtls.Peer(c.TLS)
-	return err
+	if c.tls, err = mtls.Peer(c.TLS); err != nil {
+		return err
+	}
+	c.tls.VerifyConnection = c.admit
+	return nil
+}
+
+// certSuffix ends the name of a chat server's certificate; the server's name is before it.
+const certSuffix = "-chatd"
+
+// admit refuses a route, in or out, whose certificate is not of a chat server that the
+// peers file names: the lab's CA signs those of loggers and agents too.
+func (c *Cluster) admit(state tls.ConnectionState) error {
+	name := state.PeerCertificates[0].Subject.CommonName
+	if server, ok := strings.CutSuffix(name, certSuffix); ok && c.peers.names(server) {
+		return nil
+	}
+	return errs.E(errs.Usage, "the certificate %q is not of a chat server that %s names", name, c.PeersFile).
+		WithFix("give cluster.cert a certificate whose name is the server's name and %s", certSuffix)
 }
 
 func address(text string) (host string, port int, err error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
-	"chatlab/src/mtls"
 	"chatlab/src/natslog"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
@@ -26,7 +25,7 @@ type ring struct {
 	dir   string
 	peers []string // addresses
 	named []int    // members that the file names
-	tls   mtls.Files
+	ca    *mtlstest.Authority
 	logs  []*natslog.Log // nil: down
 
 	fileOf func(member int) string // that names the members to it
@@ -35,7 +34,7 @@ type ring struct {
 // bareRing is a ring that nobody has started.
 func bareRing(t *testing.T, n int) *ring {
 	t.Helper()
-	r := &ring{t: t, dir: t.TempDir(), tls: mtlstest.Files(t), logs: make([]*natslog.Log, n)}
+	r := &ring{t: t, dir: t.TempDir(), ca: mtlstest.NewAuthority(t), logs: make([]*natslog.Log, n)}
 	r.peers = testkit.FreeAddrs(t, n)
 	r.fileOf = func(int) string { return r.file() }
 	return r
@@ -58,7 +57,7 @@ func newRing(t *testing.T, n int) *ring {
 func (r *ring) options(i int) natslog.Options {
 	return natslog.Options{
 		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), MaxBacklog: 1 << 20,
-		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.tls},
+		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.ca.Files(fmt.Sprint("node", i, "-chatd"))},
 		Logger:  slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
 }

@@ -67,19 +67,17 @@ func newLabs(t *testing.T, n int) []*lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var routes, members []string
-	for i := 0; i < n; { // the kernel may give a port again that is free
-		if a := testkit.FreeAddr(t); !slices.Contains(routes, a) {
-			routes = append(routes, a)
-			members = append(members, fmt.Sprintf("test%d %s\n", i, a))
-			i++
-		}
+	routes := testkit.FreeAddrs(t, n)
+	var members []string
+	for i, a := range routes {
+		members = append(members, fmt.Sprintf("test%d %s\n", i, a))
 	}
 	peers := write("peers", strings.Join(members, ""))
-	tls := mtlstest.Files(t)
+	ca := mtlstest.NewAuthority(t)
 	var all []*lab
 	for i := range n {
 		name := fmt.Sprint("test", i)
+		tls := ca.Files(name + "-chatd")
 		l := &lab{t: t, addr: testkit.FreeAddr(t), ops: testkit.FreeAddr(t), ring: ring}
 		spool := write(name+"-logger.yaml", "spool:\n  dir: "+filepath.Join(dir, name+"-spool")+"\nlog_level: error\n")
 		config := fmt.Sprintf(`listen: %s

@@ -18,27 +18,48 @@ import (
 	"chatlab/src/mtls"
 )
 
-// Files makes a CA and a certificate of it for 127.0.0.1 and 127.0.1.1, good for both sides,
-// and returns their files.
-func Files(t testing.TB) mtls.Files {
+// Authority is a CA of a test.
+type Authority struct {
+	t    testing.TB
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// NewAuthority makes a CA.
+func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
-	dir := t.TempDir()
-	caKey, key := newKey(t), newKey(t)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
+	a := &Authority{t: t, dir: t.TempDir(), key: newKey(t)}
+	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 1, 1)},
+	write(t, a.dir, "ca.pem", "CERTIFICATE", sign(t, a.cert, a.cert, a.key, a.key))
+	return a
+}
+
+// Files makes a certificate of a name for 127.0.0.1 and 127.0.1.1, good for both sides,
+// and returns its files.
+func (a *Authority) Files(name string) mtls.Files {
+	a.t.Helper()
+	key := newKey(a.t)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
+		NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 1, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	return mtls.Files{
-		CA:   write(t, dir, "ca.pem", "CERTIFICATE", sign(t, ca, ca, caKey, caKey)),
-		Cert: write(t, dir, "cert.pem", "CERTIFICATE", sign(t, leaf, ca, key, caKey)),
-		Key:  write(t, dir, "key.pem", "EC PRIVATE KEY", keyDER),
+		CA:   filepath.Join(a.dir, "ca.pem"),
+		Cert: write(a.t, a.dir, name+".pem", "CERTIFICATE", sign(a.t, leaf, a.cert, key, a.key)),
+		Key:  write(a.t, a.dir, name+".key", "EC PRIVATE KEY", keyDER),
 	}
+}
+
+// Files makes a CA and a certificate of it.
+func Files(t testing.TB) mtls.Files {
+	t.Helper()
+	return NewAuthority(t).Files("test")
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
