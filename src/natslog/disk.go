@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,7 +27,7 @@ type disk struct {
 	mu     sync.Mutex
 	wanted uint64        // the highest line that somebody waits for
 	synced uint64        // all lines up to this one are on disk
-	failed error         // of a sync, after which nothing here can be trusted
+	failed error         // of a sync: what the disk really holds is not known any more
 	turn   chan struct{} // closed when a sync ends
 }
 
@@ -73,7 +74,7 @@ func (d *disk) serve() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
-		d.failed = errs.Wrap(err, errs.Internal, "the chat log cannot be synced to the disk")
+		d.failed = errs.Wrap(errors.Join(err, syscall.EIO), errs.Unavailable, "the chat log cannot be synced to the disk")
 	} else {
 		d.synced = upTo
 	}
@@ -115,8 +116,8 @@ func unlessGone(err error) error {
 	return err
 }
 
-// await waits until a line that JetStream has stored is on disk. Fails with code
-// internal once a sync has failed, and with unavailable when the log is closed.
+// await waits until a line that JetStream has stored is on disk. Fails with
+// syscall.EIO once a sync has failed.
 func (d *disk) await(ctx context.Context, seq uint64, closed <-chan struct{}) error {
 	for {
 		d.mu.Lock()
@@ -140,24 +141,18 @@ func (d *disk) await(ctx context.Context, seq uint64, closed <-chan struct{}) er
 	}
 }
 
-// broken returns why a sync failed, or nil.
-func (d *disk) broken() error {
-	if d == nil {
-		return nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.failed
-}
-
 // onDisk waits until a line is as durable as the log makes it: in a cluster it is once
 // JetStream has stored it.
 func (l *Log) onDisk(ctx context.Context, seq uint64) error {
 	if l.disk == nil {
 		return nil
 	}
-	if err := l.disk.await(ctx, seq, l.closed); err != nil {
-		return l.away(ctx, err)
+	err := l.disk.await(ctx, seq, l.closed)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if errors.Is(err, syscall.EIO) {
+		l.cannotWrite(err)
+	}
+	return l.away(ctx, err)
 }

@@ -27,12 +27,13 @@ const (
 
 // Emit emits the event of every line, in batches of what is there, until ctx
 // ends. While events are not taken, they are tried again and the backlog grows.
-// In a cluster one member does. It also trims the log. It fails with code internal once
-// the log cannot be synced to the disk: only a log that is opened anew reads from the
-// disk what is there.
+// In a cluster one member does. It also trims the log. It fails with code unavailable
+// when the log has to be opened anew, see store.
 func (l *Log) Emit(ctx context.Context, to Events) error {
 	select {
 	case <-l.declared:
+	case <-l.store.ended:
+		return l.store.why()
 	case <-ctx.Done():
 		return nil
 	}
@@ -43,17 +44,20 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watching.Go(func() { l.watch(ctx) })
-	for ctx.Err() == nil {
-		err := l.emitAll(ctx, to)
-		if broken := l.disk.broken(); broken != nil {
-			return broken
+	watching.Go(func() {
+		select {
+		case <-l.store.ended:
+			stop()
+		case <-ctx.Done():
 		}
-		if err != nil && ctx.Err() == nil {
+	})
+	for ctx.Err() == nil {
+		if err := l.emitAll(ctx, to); err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
 			wait.Sleep(ctx, emitAgain)
 		}
 	}
-	return nil
+	return l.store.why()
 }
 
 // emitAll takes the lines that Follow gave; those from before, and all while

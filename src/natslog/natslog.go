@@ -86,6 +86,7 @@ type Log struct {
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
 	disk      *disk                  // of a log of its own; nil in a cluster
+	store     *store                 // whether files can be written
 	cursor    *cursor                // of the events
 	turn      turn                   // of a cluster
 	recent    recent                 // lines that Follow gave
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 			return nil, err
 		}
 	}
-	l := &Log{opts: o, logger: o.Logger, closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
+	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
 	l.metrics(o.Metrics)
 	var damaged, err error
 	if l.cursor, damaged, err = openCursor(o.Dir); err != nil {
@@ -160,6 +161,8 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 	l.published = auto.NewCounter(prometheus.CounterOpts{Name: "published_total", Help: "Lines stored, without repeats."})
 	l.emitted = auto.NewCounter(prometheus.CounterOpts{Name: "emitted_total", Help: "Lines whose event the logger has."})
 	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Damaged cursors of the events: all events were emitted again."})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "writable", Help: "1 while the chat log's files can be written."},
+		func() float64 { return number(l.store.writable() == nil) })
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
 		func() float64 { return float64(l.backlog.Load()) })
 	l.clusterMetrics(auto)
@@ -185,6 +188,9 @@ func (l *Log) Close() {
 
 // Ready tells why lines cannot be stored or their events not be emitted, or nil.
 func (l *Log) Ready(ctx context.Context) error {
+	if err := l.store.writable(); err != nil {
+		return err
+	}
 	if _, err := l.Bounds(ctx); err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	receipts := make([]chat.Receipt, len(lines))
 	refused := l.known()
 	if refused == nil {
+		refused = l.store.writable()
+	}
+	if refused == nil {
 		refused = l.full()
 	}
 	if refused == nil && ctx.Err() != nil { // or the answer might be quicker than who waits is told

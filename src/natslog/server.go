@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -21,8 +22,8 @@ func (l *Log) start(ctx context.Context) error {
 	opts := &server.Options{
 		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
 		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
-		SyncAlways: l.opts.Cluster != nil,
-		MaxPayload: maxPayload,
+		SyncAlways:        l.opts.Cluster != nil,
+		JetStreamMaxStore: l.opts.maxStore(), MaxPayload: maxPayload,
 	}
 	if l.opts.Cluster != nil {
 		if err := l.opts.Cluster.join(opts); err != nil {
@@ -33,7 +34,8 @@ func (l *Log) start(ctx context.Context) error {
 	if l.server, err = server.NewServer(opts); err != nil {
 		return err
 	}
-	said := &serverLog{to: l.logger}
+	said := &serverLog{to: l.logger, broken: l.cannotWrite}
+	l.tasks.Go(l.probeStore)
 	l.server.SetLoggerV2(said, false, false, false)
 	l.server.Start()
 	if why := said.fatal.Load(); why != nil {
@@ -118,20 +120,38 @@ func (l *Log) create(ctx context.Context) error {
 // serverLog gives the embedded server's log to slog; what it only notes is of
 // no interest here. It keeps why the server gave up.
 type serverLog struct {
-	to    *slog.Logger
-	fatal atomic.Pointer[string]
+	to     *slog.Logger
+	broken func(error) // called when the server cannot write its files
+	fatal  atomic.Pointer[string]
 }
 
 func (s *serverLog) Noticef(format string, v ...any) {
 	s.to.Debug("nats: " + fmt.Sprintf(format, v...))
 }
-func (s *serverLog) Warnf(format string, v ...any)  { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
-func (s *serverLog) Errorf(format string, v ...any) { s.to.Error("nats: " + fmt.Sprintf(format, v...)) }
-func (s *serverLog) Debugf(string, ...any)          {}
-func (s *serverLog) Tracef(string, ...any)          {}
+func (s *serverLog) Warnf(format string, v ...any) { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
+func (s *serverLog) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	s.to.Error("nats: " + text)
+	if err := writeError(text); err != nil {
+		s.broken(err)
+	}
+}
+func (s *serverLog) Debugf(string, ...any) {}
+func (s *serverLog) Tracef(string, ...any) {}
 
 func (s *serverLog) Fatalf(format string, v ...any) {
 	why := fmt.Sprintf(format, v...)
 	s.fatal.Store(&why)
 	s.to.Error("nats: " + why)
+}
+
+// maxStore bounds what JetStream takes of the disk: the log, as much again for the
+// members' own logs of it, and room for what waits to be trimmed. Without a bound
+// nats-server takes what is free at its start, and refuses lines when that was little.
+func (o Options) maxStore() int64 {
+	const room = 256 << 20
+	if o.MaxBytes <= 0 || o.MaxBytes > (math.MaxInt64-room)/2 {
+		return math.MaxInt64
+	}
+	return 2*o.MaxBytes + room
 }

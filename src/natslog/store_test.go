@@ -1,0 +1,112 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"chatlab/src/chat"
+	"chatlab/src/errs"
+	"chatlab/src/testkit"
+)
+
+// smallDisk mounts a file system of some bytes for a test.
+func smallDisk(t *testing.T, bytes string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("a file system of the test's own needs root")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("chatlab", dir, "tmpfs", 0, "size="+bytes); err != nil {
+		t.Skipf("no file system of the test's own can be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+func publish(l *Log) error { return l.Publish(context.Background(), hello)[0].Err }
+
+func TestAFullDiskRefusesLinesAndServesAgainOnceThereIsRoom(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	open := func() *Log {
+		t.Helper()
+		l, err := Open(t.Context(), Options{
+			Dir: filepath.Join(dir, "log"), Node: "test", MaxBacklog: 1 << 20, MaxBytes: 1 << 20,
+			Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		return l
+	}
+	l := open()
+	ended := make(chan error, 1)
+	go func() { ended <- l.Emit(t.Context(), nobody{}) }()
+	testkit.Until(t, "it is ready", func() bool { return l.Ready(t.Context()) == nil })
+	stored := 0
+	line := chat.Draft{Room: "lobby", User: "kim", Text: strings.Repeat("x", 8000)}
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fallocate(int(filler.Fd()), 0, 0, 12<<20); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "a line is refused", func() bool {
+		err := l.Publish(t.Context(), line)[0].Err
+		if err == nil {
+			stored++
+		} else if !errs.Is(err, errs.Unavailable) {
+			t.Fatalf("refused with %v, want code unavailable", err)
+		}
+		return err != nil
+	})
+	testkit.Until(t, "it is known why", func() bool {
+		err := l.Ready(t.Context())
+		return err != nil && strings.Contains(err.Error(), "no space left on device")
+	})
+	if err := publish(l); !errs.Is(err, errs.Unavailable) || errs.FixOf(err) == "" {
+		t.Errorf("a line on a full disk: %v", err)
+	}
+	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "opened anew") {
+		t.Fatalf("with room again Emit ended with %v", err)
+	}
+	l.Close()
+
+	l = open()
+	if err := publish(l); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := l.Read(t.Context(), "lobby", 0, stored+10)
+	if err != nil || len(lines) < stored+1 || lines[stored-1].Text != line.Text {
+		t.Errorf("%d lines were stored, %d are there: %v", stored, len(lines), err)
+	}
+}
+
+func TestAWriteErrorInJetStreamsMessages(t *testing.T) {
+	for text, want := range map[string]error{
+		"Critical write error: write /x/1.blk: no space left on device": syscall.ENOSPC,
+		"sync /x: input/output error":                                   syscall.EIO,
+		"Error trying to connect to route: too many open files":         nil,
+		"Error trying to connect to route: operation not permitted":     nil,
+	} {
+		if got := writeError(text); !errors.Is(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if writeError("Critical write error: open /x/2.blk: too many open files") == nil {
+		t.Error("a critical write error is not noticed")
+	}
+}
