@@ -86,12 +86,16 @@ func (t *Target) authd(n inventory.Node) tree {
 	})
 }
 
+// keepBytes is how much of the chat a lab on this machine keeps, in bytes.
+const keepBytes = 64 << 20
+
 func (t *Target) chatd(n inventory.Node) tree {
 	more := tree{
 		"node":     n.Name,
 		"data_dir": t.data(n.Name, "chatd"),
 		"token":    tree{"key_file": t.secret("jwt.key")},
 		"logger":   t.loggerCommand(inventory.Chatd, n),
+		"limits":   tree{"keep_bytes": keepBytes}, // a laptop's disk holds more than a lab's chat
 	}
 	if len(t.inv.PeerAddresses(inventory.Chatd)) > 0 {
 		cluster := t.tls(n.Name + "-chatd")

@@ -16,7 +16,7 @@ import (
 // onlyHere are keys that the playbook does not set, onlyThere those that the local
 // target leaves at their defaults or has no use for.
 var (
-	onlyHere  = []string{"database.path"} // SQLite, where no MariaDB is rendered
+	onlyHere  = []string{"database.path", "limits.keep_bytes"} // SQLite, where no MariaDB is rendered; a laptop's disk
 	onlyThere = []string{
 		"also", "limits", // of several addresses, and of an inventory's own choice
 		"database.addresses", "database.name", "database.user", "database.password_file", // MariaDB
