@@ -106,8 +106,8 @@ func TestMissedLinesAreShownAfterAReconnect(t *testing.T) {
 
 func TestRepeatedLinesAreShownOnce(t *testing.T) {
 	s := newServer(t)
-	var seen screen
-	c := dial(t, client.Options{Addresses: []string{s.addr()}, Token: "kim.x.y", OnMessage: seen.show})
+	var seen, repeats screen
+	c := dial(t, client.Options{Addresses: []string{s.addr()}, Token: "kim.x.y", OnMessage: seen.show, OnRepeat: repeats.show})
 	if _, err := c.Send(within(t), "one"); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +118,9 @@ func TestRepeatedLinesAreShownOnce(t *testing.T) {
 	})
 	if _, err := c.Send(within(t), "two"); err != nil {
 		t.Fatal(err)
+	}
+	if got := repeats.all(); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("dropped %q", got)
 	}
 	if got := seen.all(); !slices.Equal(got, []string{"one", "two"}) || c.Stats().Repeated != 1 {
 		t.Fatalf("%q, %+v", got, c.Stats())

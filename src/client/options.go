@@ -28,6 +28,9 @@ type Options struct {
 	// from one goroutine, which also reads receipts: one that takes long slows
 	// the chat down, and one that calls Send or Close waits for itself.
 	OnMessage func(wire.Message)
+	// OnRepeat is called instead of OnMessage, from the same goroutine, with a line
+	// that the client drops: a line at least as late was shown already.
+	OnRepeat func(wire.Message)
 	// OnState is told when the connection is lost and when there is one again.
 	OnState func(State)
 

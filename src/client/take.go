@@ -57,8 +57,12 @@ func (c *Chat) takeMessage(m wire.Message) {
 	c.stats.Receipts += lines(stored)
 	c.mu.Unlock()
 	m = printable(m)
-	if fresh && c.opts.OnMessage != nil {
-		c.opts.OnMessage(m)
+	show := c.opts.OnMessage
+	if !fresh {
+		show = c.opts.OnRepeat
+	}
+	if show != nil {
+		show(m)
 	}
 	if mine != nil {
 		mine.finish(m, nil)
