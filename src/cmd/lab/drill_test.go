@@ -52,8 +52,8 @@ func TestADrillThatLosesEventsSaysHowMany(t *testing.T) {
 			t.Fatalf("%v, %d reports\n%s", err, len(reports), stderr)
 		}
 		lost = len(r.droppedAndNotStored())
-		if got := reports[0]; got.Account.Lost != lost || got.Account.Doubled != 0 || (lost > 0 && (got.OK || exitStatus(err) != 1)) {
-			t.Errorf("status %d, the drill says %+v, dropped and not stored were %d", exitStatus(err), got.Account, lost)
+		if got := reports[0]; got.Events.Lost != lost || got.Events.Doubled != 0 || (lost > 0 && (got.OK || exitStatus(err) != 1)) {
+			t.Errorf("status %d, the drill says %+v, dropped and not stored were %d", exitStatus(err), &got.Events.Account, lost)
 		}
 	}
 	if lost == 0 {
@@ -178,7 +178,7 @@ func TestADrillIsRefusedWhereItCannotTell(t *testing.T) {
 	if err != nil || len(reports) != 1 || !reports[0].OK {
 		t.Errorf("%v %+v\n%s", err, reports, errOut)
 	}
-	if fmt.Sprint(reports[0].Account.Refused) == "map[]" {
+	if fmt.Sprint(reports[0].Refused) == "map[]" {
 		t.Error("nobody was refused in a flood")
 	}
 }

@@ -100,7 +100,7 @@ func flood(ctx context.Context, r *run) error {
 		return err
 	}
 	r.expect = append(r.expect, func(context.Context) error {
-		if r.ledger.sum().Refused[errs.RateLimited] == 0 {
+		if r.ledger.totals().Refused[errs.RateLimited] == 0 {
 			return errors.New("a user far beyond the rate was not refused once")
 		}
 		return nil
@@ -135,7 +135,8 @@ func (r *run) floodFault(hold time.Duration) fault {
 func (r *run) pour(chat *client.Chat, hold time.Duration) {
 	ctx, cancel := r.outlasting(hold)
 	defer cancel()
-	producer := r.id + "-flood"
+	name := r.id + "-flood"
+	r.ledger.speaker(name, r.probe.user, r.crew.rooms[0])
 	window := make(chan struct{}, 200)
 	for {
 		select {
@@ -143,13 +144,13 @@ func (r *run) pour(chat *client.Chat, hold time.Duration) {
 			return
 		case window <- struct{}{}:
 		}
-		n := r.ledger.next(producer)
-		err := chat.SendAsync(label(producer, n)+" much too much", func(_ wire.Message, err error) {
-			r.ledger.answered(producer, n, err)
+		n, text := r.ledger.says(name, " much too much")
+		err := chat.SendAsync(text, func(echo wire.Message, err error) {
+			r.ledger.receipt(name, n, echo, err)
 			<-window
 		})
 		if err != nil {
-			r.ledger.answered(producer, n, notSent{err})
+			r.ledger.receipt(name, n, wire.Message{}, notSent{err})
 			return
 		}
 	}

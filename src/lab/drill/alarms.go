@@ -35,9 +35,9 @@ type expected struct {
 
 // Raised is what came of one problem.
 type Raised struct {
-	Problem string        `json:"problem"`
-	After   time.Duration `json:"after_ns"` // from the drill's begin
-	Must    bool          `json:"expected"`
+	Problem string  `json:"problem"`
+	After   Seconds `json:"after"` // from the drill's begin
+	Must    bool    `json:"expected"`
 }
 
 // vigil watches the alarms of one drill.
@@ -162,10 +162,10 @@ func (v *vigil) end(ctx context.Context, r *Report) {
 	if !calm {
 		broken("Zabbix has after %s still %s", round(time.Since(healed)), names(v.now))
 	}
-	r.Alarms, r.Cleared = []Raised{}, time.Since(healed)
+	r.Alarms, r.Cleared = []Raised{}, Seconds(time.Since(healed))
 	for p, after := range v.raised {
 		must := slices.Contains(v.want.must, p)
-		r.Alarms = append(r.Alarms, Raised{p.String(), after, must})
+		r.Alarms = append(r.Alarms, Raised{p.String(), Seconds(after), must})
 		if !must && !slices.Contains(v.want.may, p) {
 			broken("Zabbix raised %s, which is not this fault's", p)
 		}

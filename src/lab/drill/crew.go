@@ -35,6 +35,7 @@ type crew struct {
 	auth  *client.Auth // of those who chat
 
 	signers []*signer
+	screens *reading // all that users were shown
 
 	padding atomic.Int64 // bytes added to each line
 	said    atomic.Int64 // lines
@@ -57,7 +58,7 @@ func gather(ctx context.Context, r *run) (*crew, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &crew{r: r, auth: auth, chats: make([]*chatter, r.opt.Users)}
+	c := &crew{r: r, auth: auth, chats: make([]*chatter, r.opt.Users), screens: r.ledger.reading()}
 	for i := range r.opt.rooms() {
 		c.rooms = append(c.rooms, fmt.Sprintf("drill-%s-%d", r.id, i))
 	}
@@ -106,9 +107,14 @@ func (c *crew) newChatter(n int) (*chatter, []string) {
 // join lets the nth user in.
 func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
 	m, servers := c.newChatter(n)
-	login := func(ctx context.Context) (string, error) { return c.auth.Login(ctx, m.name, c.r.id+password) }
-	if err := c.auth.SignUp(ctx, m.name, c.r.id+password, m.name+"@example.org"); err != nil {
+	login := c.r.entering(c.auth, m.name)
+	if err := c.r.enrol(ctx, c.auth, m.name); err != nil {
 		return nil, err
+	}
+	c.r.ledger.speaker(m.name, m.name, c.rooms[m.room])
+	shown := func(msg wire.Message) {
+		m.view.see(msg.Seq)
+		c.screens.shows(c.r.ledger.message(msg))
 	}
 	token, err := login(ctx)
 	if err != nil {
@@ -117,7 +123,7 @@ func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
 	opts := client.Options{
 		Addresses: servers, Token: token, Room: c.rooms[m.room], Refresh: c.auth.Refresh, Login: login,
 		AnswerTime: 3 * time.Second,
-		OnMessage:  func(msg wire.Message) { m.view.see(msg.Seq, msg.Text) },
+		OnMessage:  shown, OnRepeat: shown,
 	}
 	if m.pin != "" {
 		opts.AnswerTime = 0 // it has nobody else to ask: the client's own patience
@@ -174,20 +180,19 @@ func (c *crew) work(ctx context.Context) *load {
 
 // say sends one numbered line; its receipt comes later.
 func (c *crew) say(m *chatter) {
-	n := c.r.ledger.next(m.name)
-	text := label(m.name, n) + " says something of a usual length" + strings.Repeat(".", int(c.padding.Load()))
+	n, text := c.r.ledger.says(m.name, " says something of a usual length"+strings.Repeat(".", int(c.padding.Load())))
 	c.said.Add(1)
 	asked := time.Now()
 	m.gap.asked(asked)
-	err := m.chat.SendAsync(text, func(_ wire.Message, err error) {
+	err := m.chat.SendAsync(text, func(echo wire.Message, err error) {
 		if err == nil {
 			m.gap.served(time.Now())
 			m.cut.done(asked)
 		}
-		c.r.ledger.answered(m.name, n, err)
+		c.r.ledger.receipt(m.name, n, echo, err)
 	})
 	if err != nil {
-		c.r.ledger.answered(m.name, n, notSent{err})
+		c.r.ledger.receipt(m.name, n, wire.Message{}, notSent{err})
 	}
 }
 
@@ -210,5 +215,5 @@ func isNotSent(err error) bool {
 	return errors.As(err, &n)
 }
 
-// mine tells whether a label is of this run.
-func (r *run) mine(producer string) bool { return strings.HasPrefix(producer, r.id+"-") }
+// mine reports whether a user or a speaker is of this run.
+func (r *run) mine(name string) bool { return strings.HasPrefix(name, r.id+"-") }

@@ -3,10 +3,10 @@
 //
 // A drill signs users up, lets them chat and sign in, and meanwhile injects one
 // fault after the other through [lab.Host]. After each heal it measures how long
-// it takes until a user is served again. At the end it waits until the log
-// database holds what was acknowledged and compares: each event names its
-// producer and a number, so every one can be accounted for. Each reader's view
-// is compared too: every line once, in one order.
+// it takes until a user is served again. At the end comes the account. Each line
+// names its speaker and a number, so every one can be held against what was said:
+// in the chat log at every server, in the event log, and on every reader's screen.
+// Each user whose sign-up was acknowledged signs in once more.
 //
 // What undoes a fault is written to a journal before the fault is made, so that
 // a drill that was itself killed can be healed by the next command.

@@ -81,7 +81,7 @@ func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
 
 func TestUnderTheLoadAloneNobodyIsRefused(t *testing.T) {
 	for code, ok := range map[errs.Code]bool{errs.RateLimited: true, errs.Unavailable: false, errs.Shutdown: false} {
-		r := &run{report: report(func(r *Report) { r.Account.Refused = map[errs.Code]int{code: 1} })}
+		r := &run{report: report(func(r *Report) { r.Refused = map[errs.Code]int{code: 1} })}
 		ctx, interrupt := context.WithCancel(t.Context())
 		interrupt()
 		if err := none().act(ctx, r); err != nil || len(r.expect) != 1 {
@@ -96,8 +96,10 @@ func TestUnderTheLoadAloneNobodyIsRefused(t *testing.T) {
 // report is one of a drill that went well, changed.
 func report(change func(*Report)) *Report {
 	r := newReport("flood", Options{Recovery: 2 * time.Second})
-	r.Account = Account{Sent: 2, Acked: 2, Stored: 2}
-	r.Views = Views{Readers: 2, Lines: 2}
+	r.Totals = Totals{Sent: 2, Acked: 2, Lines: 2}
+	r.Events.Stored = 2
+	r.ChatLogs = []ChatLog{{Server: "chat", Stored: 2}}
+	r.Readers = Views{Readers: 2, Lines: 2}
 	change(r)
 	return r
 }
@@ -107,15 +109,15 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 		change func(*Report)
 		shown  string
 	}{
-		"lost":       {func(r *Report) { r.Account.Lost, r.Account.LostName = 1, "p.7" }, "first: p.7"},
-		"doubled":    {func(r *Report) { r.Account.Doubled = 1 }, "doubled 1"},
-		"ghost":      {func(r *Report) { r.Account.Ghosts = 1 }, "refused 1"},
-		"missing":    {func(r *Report) { r.Views.Missing = 1 }, "missing 1"},
-		"repeated":   {func(r *Report) { r.Views.Repeats = 1 }, "repeated 1"},
-		"disordered": {func(r *Report) { r.Views.Differ = 1 }, "another order 1"},
-		"late":       {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0, "logd is not ready") }, "the limit is 2s: logd is not ready"},
-		"expected":   {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
-		"no load":    {func(r *Report) { r.Account = Account{} }, "not one event"},
+		"lost":      {func(r *Report) { r.ChatLogs[0].add(lost, 1, "p.7") }, "FAILED: lost\n"},
+		"named":     {func(r *Report) { r.ChatLogs[0].add(lost, 1, "p.7") }, "first of chat log at chat: p.7"},
+		"doubled":   {func(r *Report) { r.Events.add(doubled, 1, "p.7") }, "FAILED: doubled\n"},
+		"missing":   {func(r *Report) { r.Readers.add(missing, 1, "p.7") }, "FAILED: missing\n"},
+		"two words": {func(r *Report) { r.Readers.add(reordered, 1, "p.7"); r.Events.add(late, 1, "p.7") }, "FAILED: reordered, late\n"},
+		"users":     {func(r *Report) { r.Users = Users{SignedUp: 2, Lost: 1, First: "kim: no"} }, "first of users: kim: no"},
+		"slow":      {func(r *Report) { r.back("kill logd on log", 3*time.Second, 0, "logd is not ready") }, "the limit is 2s: logd is not ready"},
+		"expected":  {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
+		"no load":   {func(r *Report) { r.Totals = Totals{Acked: 2} }, "no line was acknowledged"},
 	} {
 		r := report(tt.change)
 		r.finish(nil)

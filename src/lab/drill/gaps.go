@@ -22,10 +22,10 @@ const (
 // Gaps is how long the client that waited longest was without a service, from
 // what it asked first to the first thing that was done for it.
 type Gaps struct {
-	Chat       time.Duration `json:"chat_ns"`
-	ChatFrom   time.Time     `json:"chat_from,omitzero"` // when it asked, to be found in the daemons' logs
-	SignIn     time.Duration `json:"sign_in_ns"`
-	SignInFrom time.Time     `json:"sign_in_from,omitzero"`
+	Chat       Seconds   `json:"chat"`
+	ChatFrom   time.Time `json:"chat_from,omitzero"` // when it asked, to be found in the daemons' logs
+	SignIn     Seconds   `json:"sign_in"`
+	SignInFrom time.Time `json:"sign_in_from,omitzero"`
 }
 
 // gap measures one client's.
@@ -114,13 +114,13 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 	now := time.Now()
 	var g Gaps
 	for _, m := range c.chats {
-		if took, from := m.gap.most(now); took > g.Chat {
-			g.Chat, g.ChatFrom = took, from
+		if took, from := m.gap.most(now); Seconds(took) > g.Chat {
+			g.Chat, g.ChatFrom = Seconds(took), from
 		}
 	}
 	for _, s := range c.signers {
-		if took, from := s.gap.most(now); took > g.SignIn {
-			g.SignIn, g.SignInFrom = took, from
+		if took, from := s.gap.most(now); Seconds(took) > g.SignIn {
+			g.SignIn, g.SignInFrom = Seconds(took), from
 		}
 	}
 	var broken []string
@@ -130,8 +130,8 @@ func (c *crew) gaps(l *lab.Lab) (Gaps, []string) {
 		from          time.Time
 		limit         time.Duration
 	}{
-		{inventory.Chatd, "the chat", g.Chat, g.ChatFrom, c.r.longest(chatGap)},
-		{inventory.Authd, "sign-ins", g.SignIn, g.SignInFrom, c.r.longest(signInGap)},
+		{inventory.Chatd, "the chat", time.Duration(g.Chat), g.ChatFrom, c.r.longest(chatGap)},
+		{inventory.Authd, "sign-ins", time.Duration(g.SignIn), g.SignInFrom, c.r.longest(signInGap)},
 	} {
 		if len(l.Inventory.Members(is.service)) > 1 && is.was > is.limit {
 			broken = append(broken, fmt.Sprintf("a client was without %s for %s from %s on, the limit of a lab with several is %s",

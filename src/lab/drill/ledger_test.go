@@ -2,123 +2,240 @@ package drill
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/wire"
 )
 
-// fateOf settles a number by an answer and returns the account of it, the
-// event being stored so many times.
-func fateOf(err error, stored int) Account {
-	l := newLedger()
-	n := l.next("p")
-	l.answered("p", n, err)
-	for range stored {
-		l.seen("p", n, event.NewID(time.Now()))
-	}
-	return l.sum()
+var (
+	errLimited = errs.E(errs.RateLimited, "slow down")
+	errAway    = errs.E(errs.Unavailable, "away")
+)
+
+// said is a line of kim in room one, as a chat server has it.
+func said(seq uint64, text string) wire.Message {
+	return wire.Message{Seq: seq, Time: time.Unix(1, 0), Room: "one", User: "kim", Text: text, ID: fmt.Sprint("id", seq)}
 }
 
-func TestEachFateCountsWhatTheDatabaseSaysOfIt(t *testing.T) {
-	refusal := errs.E(errs.RateLimited, "slow down")
-	away := errs.E(errs.Unavailable, "away")
-	for name, tt := range map[string]struct {
-		err                             error
-		stored                          int
-		lost, doubled, ghosts, unknowns int
-	}{
-		"acknowledged and stored":       {nil, 1, 0, 0, 0, 0},
-		"acknowledged and lost":         {nil, 0, 1, 0, 0, 0},
-		"acknowledged and stored twice": {nil, 2, 0, 1, 0, 0},
-		"refused and not stored":        {refusal, 0, 0, 0, 0, 0},
-		"refused and stored":            {refusal, 1, 0, 0, 1, 0},
-		"never sent and stored":         {notSent{away}, 1, 0, 0, 1, 0},
-		"answer lost, not stored":       {away, 0, 0, 0, 0, 1},
-		"answer lost, stored":           {errors.New("cut"), 1, 0, 0, 0, 1},
-		"answer lost, stored thrice":    {away, 3, 0, 2, 0, 1},
+func changed(m wire.Message, change func(*wire.Message)) wire.Message {
+	change(&m)
+	return m
+}
+
+// case of an account: kim says one line and gets an answer; one place is read.
+type story struct {
+	answer error // nil: acknowledged at sequence 7
+	shown  bool  // to a reader
+	stored []wire.Message
+	word   string // "": nothing is wrong
+}
+
+// kims is the text of kim's line, and kimsAgain the line stored a second time.
+const kims = "d1-u0.0 says so"
+
+var kimsAgain = changed(said(8, kims), func(m *wire.Message) { m.ID = "id7" })
+
+var stories = map[string]story{
+	"acknowledged and stored":        {stored: []wire.Message{said(7, kims)}},
+	"acknowledged and not stored":    {word: lost},
+	"acknowledged and stored twice":  {stored: []wire.Message{said(7, kims), kimsAgain}, word: doubled},
+	"shown and not stored":           {answer: errAway, shown: true, word: lost},
+	"refused and not stored":         {answer: errLimited},
+	"refused and stored":             {answer: errLimited, stored: []wire.Message{said(7, kims)}, word: late},
+	"never sent and stored":          {answer: notSent{errAway}, stored: []wire.Message{said(7, kims)}, word: late},
+	"the answer lost, not stored":    {answer: errAway},
+	"the answer lost, stored":        {answer: errors.New("cut"), stored: []wire.Message{said(7, kims)}},
+	"the answer lost, stored twice":  {answer: errAway, stored: []wire.Message{said(7, kims), kimsAgain}, word: doubled},
+	"another text":                   {stored: []wire.Message{said(7, kims+"!")}, word: altered},
+	"another text without its label": {stored: []wire.Message{said(7, "what?")}, word: altered},
+	"another user":                   {stored: []wire.Message{changed(said(7, kims), func(m *wire.Message) { m.User = "lee" })}, word: altered},
+	"another room":                   {stored: []wire.Message{changed(said(7, kims), func(m *wire.Message) { m.Room = "two" })}, word: altered},
+	"another id":                     {stored: []wire.Message{changed(said(7, kims), func(m *wire.Message) { m.ID = "other" })}, word: altered},
+	"at another sequence":            {stored: []wire.Message{changed(said(9, kims), func(m *wire.Message) { m.ID = "id7" })}, word: reordered},
+	"a line that nobody said":        {stored: []wire.Message{said(7, kims), said(8, "boo")}, word: unsent},
+	"a number that was not given":    {stored: []wire.Message{said(7, kims), said(8, "d1-u0.1 says so")}, word: unsent},
+	"a sacrifice":                    {stored: []wire.Message{said(7, kims), said(8, "excused")}},
+}
+
+// tell plays a story, with these rules.
+func (s story) tell(r rules) Account {
+	l := newLedger()
+	l.excuse("excused")
+	l.speaker("d1-u0", "kim", "one")
+	n, text := l.says("d1-u0", " says so")
+	echo := wire.Message{}
+	if s.answer == nil {
+		echo = said(7, text)
+	}
+	l.receipt("d1-u0", n, echo, s.answer)
+	if s.shown {
+		l.reading().shows(l.message(said(7, text)))
+	}
+	p := l.open()
+	p.rules = r
+	for _, m := range s.stored {
+		p.stored(l.message(m))
+	}
+	p.close()
+	return p.Account
+}
+
+func TestEachFateCountsAgainstTheStoredLog(t *testing.T) {
+	for name, s := range stories {
+		a := s.tell(allRules())
+		want := []string{s.word}
+		if s.word == "" {
+			want = nil
+		}
+		if got := a.words(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		if s.word != "" && a.First[s.word] == "" {
+			t.Errorf("%s: the first is not named", name)
+		}
+	}
+}
+
+// A comparison that no story needs is one that nobody would miss.
+func TestEachComparisonIsMissed(t *testing.T) {
+	missed := func(what string, r rules) {
+		t.Helper()
+		for _, s := range stories {
+			if a := s.tell(r); s.word != "" && !slices.Contains(a.words(), s.word) {
+				return
+			}
+		}
+		for _, s := range signings {
+			if a, _ := s.tell(r); s.word != "" && !slices.Contains(a.words(), s.word) {
+				return
+			}
+		}
+		t.Errorf("nobody notices that %s is left out", what)
+	}
+	for i, rule := range sightingRules {
+		r := allRules()
+		r.sightings = slices.Delete(slices.Clone(r.sightings), i, i+1)
+		missed(fmt.Sprintf("comparison %d of a line, %s,", i, rule.word), r)
+	}
+	for i, rule := range lineRules {
+		r := allRules()
+		r.lines = slices.Delete(slices.Clone(r.lines), i, i+1)
+		missed(fmt.Sprintf("comparison %d of all lines, %s,", i, rule.word), r)
+	}
+	for i, rule := range signingRules {
+		r := allRules()
+		r.signings = slices.Delete(slices.Clone(r.signings), i, i+1)
+		missed(fmt.Sprintf("comparison %d of sign-ins, %s,", i, rule.word), r)
+	}
+}
+
+// signStory is one call to sign in, and the events of it.
+type signStory struct {
+	requests  int
+	answer    error
+	good, bad int
+	word      string
+	repeated  int
+}
+
+var signings = map[string]signStory{
+	"acknowledged once":                {requests: 1, good: 1},
+	"acknowledged, no event":           {requests: 1, word: lost},
+	"acknowledged, a failure":          {requests: 1, bad: 1, word: lost},
+	"one request, two events":          {requests: 1, good: 2, word: doubled},
+	"one request, an event of each":    {requests: 1, good: 1, bad: 1, word: doubled},
+	"two requests, one event":          {requests: 2, good: 1},
+	"two requests, two events":         {requests: 2, good: 2, repeated: 1},
+	"two requests, three events":       {requests: 2, good: 3, word: doubled, repeated: 1},
+	"the answer lost, no event":        {requests: 1, answer: errAway},
+	"the answer lost, one event":       {requests: 1, answer: errAway, good: 1},
+	"the answer lost, two events":      {requests: 1, answer: errAway, good: 2, word: doubled},
+	"nothing written, one event":       {answer: errAway, good: 1, word: late},
+	"refused, no event":                {requests: 1, answer: errLimited},
+	"refused, a failure":               {requests: 1, answer: errLimited, bad: 1},
+	"refused, two failures":            {requests: 1, answer: errLimited, bad: 2, word: doubled},
+	"refused, done all the same":       {requests: 1, answer: errLimited, good: 1, word: late},
+	"refused by the second of servers": {requests: 2, answer: errLimited, good: 1},
+}
+
+func (s signStory) tell(r rules) (a Account, repeated int) {
+	l := newLedger()
+	l.signed(signIn, "kim", s.requests, s.answer)
+	p := l.open()
+	p.rules = r
+	for data, n := range map[string]int{"success": s.good, "fail": s.bad} {
+		for range n {
+			l.sawSigning(event.Event{Category: signIn, Subject: "kim", Data: data})
+		}
+	}
+	_, repeated = p.closeEvents()
+	return p.Account, repeated
+}
+
+func TestTheEventsOfASignInLieWithinItsRequests(t *testing.T) {
+	for name, s := range signings {
+		a, repeated := s.tell(allRules())
+		want := []string{s.word}
+		if s.word == "" {
+			want = nil
+		}
+		if got := a.words(); !slices.Equal(got, want) || repeated != s.repeated {
+			t.Errorf("%s: %v, %d repeated", name, got, repeated)
+		}
+	}
+}
+
+func TestAnEventOfNobodysSignInIsNone(t *testing.T) {
+	l := newLedger()
+	l.signed(signIn, "kim", 1, nil)
+	for _, e := range []event.Event{
+		{Category: signIn, Subject: "lee", Data: "success"},
+		{Category: signUp, Subject: "kim", Data: "success"},
+		{Category: signIn, Subject: "kim", Data: "succes"},
 	} {
-		a := fateOf(tt.err, tt.stored)
-		if a.Sent != 1 || a.Lost != tt.lost || a.Doubled != tt.doubled || a.Ghosts != tt.ghosts || a.Unknown != tt.unknowns {
-			t.Errorf("%s: %+v", name, a)
-		}
-		if clean := tt.lost+tt.doubled+tt.ghosts == 0; a.clean() != clean {
-			t.Errorf("%s: clean is %v", name, a.clean())
+		if l.sawSigning(e) {
+			t.Errorf("%+v", e)
 		}
 	}
 }
 
-func TestWhatNobodySentIsAGhost(t *testing.T) {
+func TestAPlaceIsReadAgainFromNothing(t *testing.T) {
 	l := newLedger()
-	l.answered("p", l.next("p"), nil)
-	l.seen("p", 0, event.ID{1})
-	l.seen("p", 1, event.ID{2})
-	l.seen("q", 0, event.ID{3})
-	if a := l.sum(); a.Ghosts != 2 || a.Lost != 0 {
-		t.Errorf("%+v", a)
-	}
-	l.forget()
-	if a := l.sum(); a.Ghosts != 0 || a.Lost != 1 || a.LostName != "p.0" {
-		t.Errorf("after forget: %+v", a)
-	}
-}
-
-// TestAnEventIsDoubledByItsIDs: one number under two _ids is two events. They are
-// one too many, unless its client asked two servers for it.
-func TestAnEventIsDoubledByItsIDs(t *testing.T) {
-	for name, tt := range map[string]struct {
-		requests          int
-		ids               []event.ID
-		doubled, repeated int
-	}{
-		"read twice":                         {1, []event.ID{{1}, {1}}, 0, 0},
-		"two events of one request":          {1, []event.ID{{1}, {2}}, 1, 0},
-		"two events of two requests":         {2, []event.ID{{1}, {2}}, 0, 1},
-		"one event of two requests":          {2, []event.ID{{1}}, 0, 0},
-		"three events of two requests":       {2, []event.ID{{1}, {2}, {3}}, 1, 1},
-		"two requests, neither carried out":  {2, nil, 0, 0},
-		"two events, requests never counted": {0, []event.ID{{1}, {2}}, 1, 0},
-	} {
-		l := newLedger()
-		n := l.next("p")
-		l.repeated("p", n, tt.requests)
-		l.answered("p", n, errs.E(errs.Unavailable, "away"))
-		for _, id := range tt.ids {
-			l.seen("p", n, id)
-		}
-		a := l.sum()
-		if a.Doubled != tt.doubled || a.Repeated != tt.repeated || a.Lost+a.Ghosts != 0 {
-			t.Errorf("%s: %+v", name, a)
-		}
-		if told := a.DoubledName == "p.0"; told != (tt.doubled > 0) {
-			t.Errorf("%s: names %q", name, a.DoubledName)
+	l.speaker("d1-u0", "kim", "one")
+	n, text := l.says("d1-u0", " says so")
+	l.receipt("d1-u0", n, said(7, text), nil)
+	l.signed(signIn, "kim", 1, nil)
+	for range 2 {
+		p := l.open()
+		p.stored(l.message(said(7, text)))
+		l.sawSigning(event.Event{Category: signIn, Subject: "kim", Data: "success"})
+		if stored, _ := p.closeEvents(); stored != 2 || !p.clean() {
+			t.Errorf("%d stored, %v", stored, p)
 		}
 	}
 }
 
-func TestRefusalsAreCountedByTheirCode(t *testing.T) {
+func TestTheLoadIsCountedByItsAnswers(t *testing.T) {
 	l := newLedger()
-	for range 3 {
-		l.answered("p", l.next("p"), errs.E(errs.RateLimited, "x"))
+	l.speaker("d1-u0", "kim", "one")
+	for _, err := range []error{nil, nil, errLimited, errAway} {
+		n, _ := l.says("d1-u0", "")
+		l.receipt("d1-u0", n, wire.Message{}, err)
 	}
-	l.answered("p", l.next("p"), errs.E(errs.Unavailable, "x"))
-	a := l.sum()
-	if a.Refused[errs.RateLimited] != 3 || a.Refused[errs.Unavailable] != 1 {
-		t.Errorf("%v", a.Refused)
+	l.signed(signUp, "kim", 1, nil)
+	l.signed(signIn, "kim", 1, errLimited)
+	got := l.totals()
+	if got.Sent != 6 || got.Acked != 3 || got.Lines != 2 || got.Unknown != 1 || byCode(got.Refused) != "2 rate_limited, 1 unavailable" {
+		t.Errorf("%+v", got)
 	}
-	if got := byCode(a.Refused); got != "3 rate_limited, 1 unavailable" {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestReceiptsAreThoseOfTheNamedProducers(t *testing.T) {
-	l := newLedger()
-	l.answered("d1-u1", l.next("d1-u1"), nil)
-	l.answered("d1-u2", l.next("d1-u2"), errs.E(errs.TooLong, "x"))
-	l.answered("d1-flood", l.next("d1-flood"), nil)
-	if n := l.receipts("d1-u"); n != 1 {
-		t.Errorf("%d receipts, want 1", n)
+	if users := l.signedUp(); !slices.Equal(users, []string{"kim"}) {
+		t.Errorf("signed up: %v", users)
 	}
 }
 
@@ -135,31 +252,19 @@ func TestLabelsAreReadBackAndNothingElseIs(t *testing.T) {
 	}
 }
 
-// seen is a view of lines with these numbers, their text the same everywhere.
-func seen(numbers ...uint64) *view {
-	v := &view{}
-	for _, n := range numbers {
-		v.see(n, "x")
-	}
-	return v
-}
-
-func TestViewsThatDifferAreTold(t *testing.T) {
-	_, _, whole := seen(1, 2, 3).state()
-	if _, _, same := seen(1, 2, 3).state(); same != whole {
-		t.Error("two readers of the same lines differ")
-	}
-	if _, _, h := seen(1, 3).state(); h == whole {
-		t.Error("a missing line is not told")
-	}
-	other := seen(1, 2)
-	other.see(3, "y")
-	if _, _, h := other.state(); h == whole {
-		t.Error("another text is not told")
-	}
-	for name, v := range map[string]*view{"twice": seen(1, 2, 2, 3), "out of order": seen(1, 3, 2)} {
-		if _, repeats, _ := v.state(); repeats != 1 {
-			t.Errorf("%s: %d repeats", name, repeats)
+func TestTheAccountSaysEveryWord(t *testing.T) {
+	var a Account
+	for i, word := range []string{lost, missing, doubled, reordered, altered, late, unsent} {
+		a.add(word, 0, "none")
+		a.add(word, i+1, "first of "+word)
+		a.add(word, 1, "second")
+		if want := fmt.Sprintf("%s %d", word, i+2); !strings.Contains(a.String(), want) || a.First[word] != "first of "+word {
+			t.Errorf("%q is not in %q, first %q", want, a.String(), a.First[word])
 		}
+	}
+	var sum Account
+	sum.merge(a)
+	if got := sum.words(); len(got) != 7 || sum.Unsent != a.Unsent || sum.First[lost] != "first of lost" {
+		t.Errorf("merged: %v %+v", got, sum)
 	}
 }

@@ -19,10 +19,9 @@ func none() Drill {
 }
 
 func (r *run) nobodyRefused(context.Context) error {
-	a := r.report.Account
-	for code, n := range a.Refused {
+	for code, n := range r.report.Refused {
 		if code != errs.RateLimited && n > 0 {
-			return errs.E(errs.Failed, "users were refused: %s", byCode(a.Refused))
+			return errs.E(errs.Failed, "users were refused: %s", byCode(r.report.Refused))
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package drill
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/wait"
+	"chatlab/src/wire"
 )
 
 const (
@@ -29,7 +31,7 @@ type probe struct {
 	ready []string // ops addresses
 	ops   *http.Client
 	chats []string
-	lines int
+	log   *ledger
 }
 
 // newProbe signs its user up and makes sure that the lab serves it now.
@@ -38,14 +40,15 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{ops: r.ops, user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
+	p := &probe{ops: r.ops, log: r.ledger, user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
 	for _, s := range []string{inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd} {
 		p.ready = append(p.ready, r.lab.Inventory.OpsAddresses(s)...)
 	}
-	if err := auth.SignUp(ctx, p.user, r.id+password, p.user+"@example.org"); err != nil {
+	if err := r.enrol(ctx, auth, p.user); err != nil {
 		return nil, err
 	}
-	p.login = func(ctx context.Context) (string, error) { return auth.Login(ctx, p.user, r.id+password) }
+	r.ledger.speaker(p.user, p.user, p.user)
+	p.login = r.entering(auth, p.user)
 	return p, p.served(ctx)
 }
 
@@ -124,8 +127,17 @@ func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}
-	p.lines++
-	said := fmt.Sprintf("%s is served %d", p.user, p.lines)
+	n, said := p.log.says(p.user, " is served")
+	if err := p.say(conn, token, said); err != nil {
+		p.log.receipt(p.user, n, wire.Message{}, errs.Wrap(err, errs.Unavailable, "chat at %s", addr))
+		return fmt.Errorf("chat at %s: %w", addr, err)
+	}
+	p.log.receipt(p.user, n, wire.Message{}, nil)
+	return nil
+}
+
+// say says one line in the probe's room and waits for its echo.
+func (p *probe) say(conn net.Conn, token, said string) error {
 	if _, err := fmt.Fprintf(conn, "%s\n/join %s\n%s\n", token, p.user, said); err != nil {
 		return err
 	}
@@ -134,10 +146,10 @@ func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
 		case text == p.user+" : "+said:
 			return nil
 		case strings.HasPrefix(text, "error: "):
-			return fmt.Errorf("chat at %s: %s", addr, text)
+			return errors.New(text)
 		}
 	}
-	return fmt.Errorf("chat at %s: the line did not come back", addr)
+	return errors.New("the line did not come back")
 }
 
 // baseURLs are the auth servers' addresses as a client takes them.

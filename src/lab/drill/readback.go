@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"chatlab/src/errs"
-	"chatlab/src/event"
 	"chatlab/src/mongodb"
 	"chatlab/src/wait"
 )
@@ -24,7 +23,7 @@ func (r *run) readBack(ctx context.Context, began time.Time) error {
 	for {
 		idle := r.idle(ctx)
 		if idle && r.report.Settled == 0 {
-			r.report.Settled = time.Since(began)
+			r.report.Settled = Seconds(time.Since(began))
 		}
 		var last error
 		if idle || ctx.Err() != nil {
@@ -53,38 +52,38 @@ func openLog(r *run) (*mongodb.Log, error) {
 // readOnce reads in one pass: the embedded database reads all that it has for
 // every query.
 func (r *run) readOnce(ctx context.Context, log *mongodb.Log) error {
-	r.ledger.forget()
+	p := r.ledger.open()
 	since := r.report.began.Add(-time.Minute) // clocks of machines differ
 	for rec, err := range log.Scan(ctx, mongodb.Filter{Since: since}) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case rec.Server == "chat" && rec.Category == "chat":
-			r.note("", firstWord(rec.Data), rec.ID)
-		case rec.Server == "auth" && rec.Data == "success": // signin or signup
-			r.note(rec.Category+":", rec.Subject, rec.ID)
+		}
+		if r.mine(rec.Subject) || r.mine(rec.Data) {
+			p.event(rec)
 		}
 	}
+	r.report.Events.Stored, r.report.Events.Repeated = p.closeEvents()
+	r.report.Events.Account = p.Account
 	return nil
 }
 
-func (r *run) note(prefix, text string, id event.ID) {
-	if producer, n, ok := parseLabel(text); ok && r.mine(producer) {
-		r.ledger.seen(prefix+producer, n, id)
+// event takes an event of a user of this drill, or of a line that begins with one
+// of its labels.
+func (p *reading) event(rec mongodb.Record) {
+	name := rec.Category + " of " + rec.Subject
+	switch {
+	case !rec.Exact:
+		p.add(altered, 1, name)
+	case rec.Server == "chat" && rec.Category == "chat":
+		p.stored(record(rec.Event))
+	case rec.Server == "auth" && p.ledger.sawSigning(rec.Event):
+	default:
+		p.add(unsent, 1, name)
 	}
 }
 
-func firstWord(s string) string {
-	for i := range len(s) {
-		if s[i] == ' ' {
-			return s[:i]
-		}
-	}
-	return s
-}
-
-// idle tells whether nothing is on its way any more: what is not stored now
-// never will be.
+// idle reports whether nothing is on its way any more: an event that is not stored
+// now never will be.
 func (r *run) idle(ctx context.Context) bool {
 	for _, w := range []struct{ ops, metric string }{
 		{"authd", "chatlab_events_unacked"}, {"chatd", "chatlab_events_unacked"}, {"chatd", "chatlab_chatlog_events_backlog"},

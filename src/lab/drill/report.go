@@ -11,40 +11,50 @@ import (
 
 // Report is the outcome of one drill.
 type Report struct {
-	Drill      string            `json:"drill"`
-	Seed       uint64            `json:"seed"`
-	OK         bool              `json:"ok"`
-	Faults     int               `json:"faults"`
-	Account    Account           `json:"events"`
-	Views      Views             `json:"readers"`
-	Back       time.Duration     `json:"back_ns"`              // longest time from a heal to a served user
+	Drill string `json:"drill"`
+	Seed  uint64 `json:"seed"`
+	OK    bool   `json:"ok"`
+	// Verdict is ok, or FAILED with the words of the account.
+	Verdict string `json:"verdict"`
+	Faults  int    `json:"faults"`
+	Totals
+	ChatLogs   []ChatLog         `json:"chat_log"` // as each server has it
+	Events     Events            `json:"events"`
+	Readers    Views             `json:"readers"`
+	Users      Users             `json:"users"`
+	Back       Seconds           `json:"back"`                 // longest time from a heal to a served user
 	BackAt     string            `json:"back_fault"`           // the fault that took it
 	BackWhy    string            `json:"back_why,omitempty"`   // the steps that took it
-	Whole      time.Duration     `json:"whole_ns,omitempty"`   // longest time from a served user to full redundancy, where there is any
+	Whole      Seconds           `json:"whole,omitempty"`      // longest time from a served user to full redundancy, where there is any
 	Gaps       Gaps              `json:"gaps"`                 // of the client that waited longest
 	Minorities []Minority        `json:"minorities,omitempty"` // of a split network
-	Settled    time.Duration     `json:"settled_ns"`           // from the end of the load to the last event stored
-	Took       time.Duration     `json:"took_ns"`
+	Settled    Seconds           `json:"settled"`              // from the end of the load to the last event stored
+	Counted    Seconds           `json:"account"`              // that the account took
+	Took       Seconds           `json:"took"`
 	Memory     map[string]Memory `json:"memory"`
-	Alarms     []Raised          `json:"alarms,omitempty"`     // with --alarms
-	Cleared    time.Duration     `json:"cleared_ns,omitempty"` // from the last event stored to no alarm
-	Broken     []string          `json:"broken,omitempty"`     // expectations that did not hold
+	Alarms     []Raised          `json:"alarms,omitempty"`  // with --alarms
+	Cleared    Seconds           `json:"cleared,omitempty"` // from the last event stored to no alarm
+	Broken     []string          `json:"broken,omitempty"`  // expectations that did not hold
 	Error      string            `json:"error,omitempty"`
 	recovery   time.Duration
 	began      time.Time
 }
 
-// Views compares what the readers saw.
+// Events is the account of the event log.
+type Events struct {
+	Stored   int `json:"stored"`
+	Repeated int `json:"repeated"` // requests that several auth servers did for one call
+	Account
+}
+
+// Views is the account of the lines that readers were shown.
 type Views struct {
 	Readers int `json:"readers"`
 	Rooms   int `json:"rooms"`
-	Lines   int `json:"lines"`   // that each of their room should have seen, of all rooms
-	Missing int `json:"missing"` // lines that a reader did not see, over all readers
-	Repeats int `json:"repeats"` // lines shown twice or out of order
-	Differ  int `json:"differ"`  // readers whose order is not the first one's
+	Lines   int `json:"lines"`   // of the stored log, in all rooms
+	Dropped int `json:"dropped"` // repeats that clients received and did not show
+	Account
 }
-
-func (v Views) clean() bool { return v.Missing == 0 && v.Repeats == 0 && v.Differ == 0 }
 
 // Memory is a daemon's resident memory in bytes: before, at most, and at last.
 type Memory struct {
@@ -64,35 +74,75 @@ func (r *Report) back(fault string, d, grace time.Duration, why string) {
 		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s: %s",
 			round(d), fault, round(r.recovery+grace), why))
 	}
-	if d > r.Back {
-		r.Back, r.BackAt, r.BackWhy = d, fault, why
+	if Seconds(d) > r.Back {
+		r.Back, r.BackAt, r.BackWhy = Seconds(d), fault, why
 	}
 }
 
 func (r *Report) finish(err error) {
-	r.Took = time.Since(r.began)
+	r.Took = Seconds(time.Since(r.began))
 	if err != nil {
 		r.Error = err.Error()
 	}
-	if r.Account.Acked == 0 {
-		r.Broken = append(r.Broken, "not one event was acknowledged")
+	if r.Lines == 0 {
+		r.Broken = append(r.Broken, "no line was acknowledged")
 	}
-	r.OK = err == nil && len(r.Broken) == 0 && r.Account.clean() && r.Views.clean()
+	r.OK = err == nil && len(r.Broken) == 0 && len(r.words()) == 0
+	r.Verdict = r.verdict()
+}
+
+// words lists the words of everything that an account found.
+func (r *Report) words() []string {
+	var all Account
+	for _, log := range r.ChatLogs {
+		all.merge(log.Account)
+	}
+	all.merge(r.Events.Account)
+	all.merge(r.Readers.Account)
+	all.add(lost, r.Users.Lost, r.Users.First)
+	return all.words()
+}
+
+// verdict is one word, or FAILED with the words of the account.
+func (r *Report) verdict() string {
+	switch words := r.words(); {
+	case r.OK:
+		return "ok"
+	case len(words) > 0:
+		return "FAILED: " + strings.Join(words, ", ")
+	}
+	return "FAILED"
 }
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
 
 // Print writes a report for people.
 func (r *Report) Print(w io.Writer) {
-	a, v := r.Account, r.Views
-	fmt.Fprintf(w, "%s: %d faults in %s (seed %d)\n", r.Drill, r.Faults, round(r.Took), r.Seed)
-	fmt.Fprintf(w, "  events   sent %d  acknowledged %d  refused %s  unknown %d  stored %d\n", a.Sent, a.Acked, byCode(a.Refused), a.Unknown, a.Stored)
-	fmt.Fprintf(w, "  account  lost %d  doubled %d  stored though refused %d  asked again elsewhere and done twice %d\n", a.Lost, a.Doubled, a.Ghosts, a.Repeated)
-	fmt.Fprintf(w, "  readers  %d in rooms: %d, lines of these %d: missing %d, repeated %d, in another order %d\n", v.Readers, v.Rooms, v.Lines, v.Missing, v.Repeats, v.Differ)
-	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load\n", round(r.Back), strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), round(r.Settled))
-	fmt.Fprintf(w, "  gaps     the client that waited longest: %s for the chat, %s for a sign-in\n", round(r.Gaps.Chat), round(r.Gaps.SignIn))
+	fmt.Fprintf(w, "%s: %d faults in %s (seed %d)\n", r.Drill, r.Faults, r.Took, r.Seed)
+	fmt.Fprintf(w, "  load     sent %d  acknowledged %d  refused %s  unknown %d\n", r.Sent, r.Acked, byCode(r.Refused), r.Unknown)
+	for _, log := range r.ChatLogs {
+		fmt.Fprintf(w, "  chat log at %s: stored %d  %s\n", log.Server, log.Stored, &log.Account)
+	}
+	fmt.Fprintf(w, "  events   stored %d  repeated %d  %s\n", r.Events.Stored, r.Events.Repeated, &r.Events.Account)
+	v := r.Readers
+	fmt.Fprintf(w, "  readers  readers %d  rooms %d  lines %d  dropped %d  %s\n", v.Readers, v.Rooms, v.Lines, v.Dropped, &v.Account)
+	fmt.Fprintf(w, "  users    signed_up %d  lost %d\n", r.Users.SignedUp, r.Users.Lost)
+	r.printTimes(w)
+	for _, b := range r.Broken {
+		fmt.Fprintf(w, "  broken   %s\n", b)
+	}
+	if r.Error != "" {
+		fmt.Fprintf(w, "  error    %s\n", strings.ReplaceAll(r.Error, "\n", "; "))
+	}
+	fmt.Fprintf(w, "  verdict  %s\n", r.Verdict)
+}
+
+// printTimes writes how long users waited, and what the daemons needed.
+func (r *Report) printTimes(w io.Writer) {
+	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load, accounted for in %s\n", r.Back, strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), r.Settled, r.Counted)
+	fmt.Fprintf(w, "  gaps     the client that waited longest: %s for the chat, %s for a sign-in\n", r.Gaps.Chat, r.Gaps.SignIn)
 	if r.Whole > 0 {
-		fmt.Fprintf(w, "  whole    every chat server there, with all lines, at most %s later\n", round(r.Whole))
+		fmt.Fprintf(w, "  whole    every chat server there, with all lines, at most %s later\n", r.Whole)
 	}
 	for _, m := range r.Minorities {
 		fmt.Fprintf(w, "  cut off  %s\n", m)
@@ -102,26 +152,26 @@ func (r *Report) Print(w io.Writer) {
 		fmt.Fprintf(w, "  memory   %-16s %4d MiB before, %4d peak, %4d after\n", name, m.Before>>20, m.Peak>>20, m.After>>20)
 	}
 	for _, p := range r.Alarms {
-		fmt.Fprintf(w, "  alarm    after %s: %s\n", round(p.After), p.Problem)
+		fmt.Fprintf(w, "  alarm    after %s: %s\n", p.After, p.Problem)
 	}
 	if r.Alarms != nil {
-		fmt.Fprintf(w, "  alarms   %d, all over %s after the last event was stored\n", len(r.Alarms), round(r.Cleared))
+		fmt.Fprintf(w, "  alarms   %d, all over %s after the last event was stored\n", len(r.Alarms), r.Cleared)
 	}
-	if a.LostName != "" {
-		fmt.Fprintf(w, "  lost     first: %s\n", a.LostName)
+	r.printFirst(w)
+}
+
+// printFirst names the first finding of each word at each place.
+func (r *Report) printFirst(w io.Writer) {
+	places := map[string]map[string]string{"events": r.Events.First, "readers": r.Readers.First}
+	for _, log := range r.ChatLogs {
+		places["chat log at "+log.Server] = log.First
 	}
-	if a.DoubledName != "" {
-		fmt.Fprintf(w, "  doubled  first: %s\n", a.DoubledName)
+	if r.Users.First != "" {
+		places["users"] = map[string]string{lost: r.Users.First}
 	}
-	for _, b := range r.Broken {
-		fmt.Fprintf(w, "  broken   %s\n", b)
+	for _, place := range slices.Sorted(maps.Keys(places)) {
+		for _, word := range slices.Sorted(maps.Keys(places[place])) {
+			fmt.Fprintf(w, "  %-8s first of %s: %s\n", word, place, places[place][word])
+		}
 	}
-	if r.Error != "" {
-		fmt.Fprintf(w, "  error    %s\n", strings.ReplaceAll(r.Error, "\n", "; "))
-	}
-	verdict := "FAILED"
-	if r.OK {
-		verdict = "ok"
-	}
-	fmt.Fprintf(w, "  verdict  %s\n", verdict)
 }

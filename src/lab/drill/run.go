@@ -136,22 +136,28 @@ func (r *run) check(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until every sender has its answers, every reader has seen
-// every line and the log database holds what was acknowledged.
+// settle waits until every sender has its answers, and accounts for every line,
+// event and user at every place that keeps them.
 func (r *run) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	began := time.Now()
 	r.say("waiting for the last receipts")
 	r.crew.drain(ctx)
-	r.report.Views = r.crew.views(ctx)
 	var broken []string
 	r.report.Gaps, broken = r.crew.gaps(r.lab)
 	if !r.unserved {
 		r.report.Broken = append(r.report.Broken, broken...)
 	}
+	counting := time.Now()
+	r.say("reading the chat log at every server, from its beginning")
+	r.report.ChatLogs = r.readChatLogs(ctx)
+	r.report.Readers = r.crew.views(ctx, longestLog(r.report.ChatLogs))
 	r.say("reading the log database back")
 	err := r.readBack(ctx, began)
-	r.report.Account = r.ledger.sum()
+	r.say("signing every user in again")
+	r.report.Users = r.signInAgain(ctx, r.crew.auth)
+	r.report.Totals = r.ledger.totals()
+	r.report.Counted = Seconds(time.Since(counting))
 	return err
 }

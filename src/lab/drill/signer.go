@@ -31,6 +31,7 @@ type signer struct {
 	auth *client.Auth
 	gap  gap
 	cut  cutOff
+	made int // users signed up, or tried to
 	old  int // accounts made beforehand, for sign-ins when nobody can be signed up
 }
 
@@ -68,19 +69,33 @@ func (c *crew) hire(ctx context.Context) ([]*signer, error) {
 // turn is the time between two sign-ins of one signer.
 func (c *crew) turn() time.Duration { return signPause * time.Duration(len(c.signers)) }
 
-// prepareAccounts signs up who will sign in later. Its numbers are those of the
-// producer's sign-ins.
+// prepareAccounts signs up the users who will sign in later.
 func (c *crew) prepareAccounts(ctx context.Context, s *signer) error {
-	for range oldAccounts {
-		n := c.r.ledger.next("signup:" + s.oldName())
-		err := s.auth.SignUp(ctx, label(s.oldName(), n), c.r.id+password, "d@example.org")
-		c.r.ledger.answered("signup:"+s.oldName(), n, err)
-		if err != nil {
+	for n := range oldAccounts {
+		if err := c.r.enrol(ctx, s.auth, label(s.oldName(), n)); err != nil {
 			return err
 		}
 	}
 	s.old = oldAccounts
 	return nil
+}
+
+// enrol signs a user up.
+func (r *run) enrol(ctx context.Context, auth *client.Auth, user string) error {
+	return r.ledger.sign(ctx, signUp, user, func(ctx context.Context) error {
+		return auth.SignUp(ctx, user, r.id+password, "d@example.org")
+	})
+}
+
+// entering returns a function that signs a user in.
+func (r *run) entering(auth *client.Auth, user string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (token string, err error) {
+		err = r.ledger.sign(ctx, signIn, user, func(ctx context.Context) (err error) {
+			token, err = auth.Login(ctx, user, r.id+password)
+			return err
+		})
+		return token, err
+	}
 }
 
 func (s *signer) oldName() string { return s.name + "-old" }
@@ -99,36 +114,28 @@ func (c *crew) sign(ctx context.Context, s *signer) (served bool) {
 	// An attempt under way when the load stops is brought to its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	up := "signup:" + s.name
-	n := c.r.ledger.next(up)
-	var making tries
+	user := label(s.name, s.made)
+	s.made++
 	asked := time.Now()
-	err := making.signedUp(s.auth.SignUp(making.counting(ctx), label(s.name, n), c.r.id+password, "d@example.org"))
-	c.r.ledger.answered(up, n, err)
+	err := c.r.enrol(ctx, s.auth, user)
 	s.cut.answered(asked, err)
 	if err == nil {
-		return c.signIn(ctx, s, s.name, n)
+		return c.signIn(ctx, s, user)
 	}
-	c.r.ledger.answered("signin:"+s.name, c.r.ledger.next("signin:"+s.name), notSent{err})
 	if s.old > 0 {
 		s.old--
-		c.signIn(ctx, s, s.oldName(), oldAccounts-1-s.old)
+		c.signIn(ctx, s, label(s.oldName(), oldAccounts-1-s.old))
 	}
 	return false
 }
 
-// signIn signs a user in who exists, the nth of a producer.
-func (c *crew) signIn(ctx context.Context, s *signer, producer string, n int) (served bool) {
-	in := "signin:" + producer
-	c.r.ledger.next(in)
-	var entering tries
+// signIn signs a user in who exists.
+func (c *crew) signIn(ctx context.Context, s *signer, user string) (served bool) {
 	asked := time.Now()
-	_, err := s.auth.Login(entering.counting(ctx), label(producer, n), c.r.id+password)
+	_, err := c.r.entering(s.auth, user)(ctx)
 	if err == nil {
 		s.gap.served(time.Now())
 	}
 	s.cut.answered(asked, err)
-	c.r.ledger.repeated(in, n, entering.count())
-	c.r.ledger.answered(in, n, err)
 	return err == nil
 }

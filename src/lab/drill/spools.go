@@ -149,6 +149,7 @@ func tornSpool(ctx context.Context, r *run) error {
 func (r *run) sacrifice(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	r.ledger.excuse(text)
 	_, err := r.crew.chats[0].chat.Send(ctx, text)
 	return err
 }

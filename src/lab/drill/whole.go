@@ -28,7 +28,7 @@ func (r *run) whole(ctx context.Context) error {
 	if !wait.Until(ctx, probeEvery, func() bool { lacks = r.lacking(ctx, members); return lacks == "" }) {
 		return errs.E(errs.Failed, "the chat servers are not whole again after the heal: %s", lacks)
 	}
-	r.report.Whole = max(r.report.Whole, time.Since(began))
+	r.report.Whole = max(r.report.Whole, Seconds(time.Since(began)))
 	return nil
 }
 
