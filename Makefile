@@ -70,6 +70,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	go vet ./src/...
 	go vet -tags bench ./src/bench
 	go vet -tags drop_unacked ./src/event
+	go vet -tags mutant ./src/chat
 	go vet -tags fuzz ./src/auth ./src/cmd/client
 	go run $(STATICCHECK) -tags bench ./src/...
 	.ci/vulncheck $(GOVULNCHECK)

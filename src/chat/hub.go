@@ -109,7 +109,7 @@ func (h *hub) take(batch []wire.Message) error {
 		if r == nil {
 			continue
 		}
-		r.append(m)
+		r.show(m)
 		if n := len(wake); n == 0 || wake[n-1].room != r {
 			wake = append(wake, woken{r, m.Time})
 		}

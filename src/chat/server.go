@@ -69,6 +69,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errs.E(errs.Usage, "chat listener: %w", err).WithFix("stop what holds the address, or set listen or also")
 	}
+	o.Log = faithful(o.Log)
 	stats := NewMetrics(o.Metrics)
 	pace := ownPace
 	if o.Presence != nil {

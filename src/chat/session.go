@@ -270,6 +270,7 @@ func (c *session) line(raw []byte) error {
 	switch {
 	case err != nil:
 		c.refuse(err, l.ID)
+		c.afterRefusal(l.ID, l.Text)
 	case l.Cmd != "":
 		c.publish()
 		return c.command(l.Cmd)
