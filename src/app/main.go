@@ -30,7 +30,7 @@ type Env struct {
 
 // Main runs a program until it returns or SIGINT or SIGTERM ends its context,
 // prints its error as `name: error: …` and `name: hint: …`, and returns the
-// exit status: 0 all well, 1 failed, 2 it could not run. A second signal kills
+// exit status: 0 all well, 1 failed, 2 it could not run, 130 interrupted. A second signal kills
 // at once.
 func Main(name string, run func(context.Context, *Env) error) int {
 	env := &Env{
@@ -58,11 +58,16 @@ func Report(env *Env, err error) {
 	}
 }
 
-// ExitStatus gives the status of section 8 of the design: 0, 1 or 2.
+// ErrInterrupted ends a program that a signal interrupted before it was done.
+var ErrInterrupted = errors.New("interrupted")
+
+// ExitStatus gives the status of section 9 of the design: 0, 1, 2 or 130.
 func ExitStatus(err error) int {
 	switch {
 	case err == nil || errors.Is(err, pflag.ErrHelp):
 		return 0
+	case errors.Is(err, ErrInterrupted):
+		return 130
 	case errs.Is(err, errs.Usage):
 		return 2
 	}

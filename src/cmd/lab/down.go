@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/drill"
 )
 
 func downCommand(o *options) *cobra.Command {
@@ -16,6 +18,9 @@ func downCommand(o *options) *cobra.Command {
 		Long: "Stops everything in reverse order, kills what does not stop and what a killed\n" +
 			"supervisor has left. Data and secrets stay, unless --purge.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if name := drill.Running(o.stateDir()); name != "" {
+				return errs.E(errs.Usage, "the drill %s is running on this lab", name).WithFix("wait for it, or stop it with Ctrl-C: it heals the lab first")
+			}
 			target, err := o.openDown()
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/check"
@@ -32,7 +33,8 @@ func drillCommand(o *options) *cobra.Command {
 			"machine of two processors that carries a whole lab delivers 25,000 or so beside.\n" +
 			"Users sign up and in twice a second, whatever their number. For a class on three\n" +
 			"machines (--topology ha) that share two processors: --users 300 --rate 200.\n\n" +
-			"Exit status: 0 nothing lost, nothing twice; 1 a drill failed; 2 it could not run.",
+			"Exit status: 0 nothing lost, nothing twice; 1 a drill failed or was incomplete;\n" +
+			"2 it could not run; 130 it was interrupted, and healed the lab.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			drills, err := drill.Find(names)
@@ -40,26 +42,56 @@ func drillCommand(o *options) *cobra.Command {
 				return err
 			}
 			if list {
-				return listDrills(o.env.Stdout)
+				return listDrills(o)
+			}
+			if err := checkOptions(opt); err != nil {
+				return err
 			}
 			return runDrills(cmd.Context(), o, drills, opt, alarms)
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill; with --alarms at the most, until they are raised")
+	flags.DurationVar(&opt.For, "for", 30*time.Second, "how long faults are made, for each drill: one whole round of them at least; with --alarms at the most, until they are raised")
 	flags.IntVar(&opt.Users, "users", 32, "users who chat and read")
 	flags.IntVar(&opt.Rooms, "rooms", 0, "rooms that they are in (0: one for each 32 users)")
 	flags.IntVar(&opt.Rate, "rate", 600, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
 	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
 	flags.BoolVar(&alarms, "alarms", false, "the lab's Zabbix server must raise the right problems, no others, and find them over")
-	flags.BoolVar(&list, "list", false, "only name the drills")
+	flags.BoolVar(&list, "list", false, "only name the drills, and say why one cannot run here")
 	return cmd
 }
 
-func listDrills(out io.Writer) error {
+// listed is a drill of the list.
+type listed struct {
+	Name  string `json:"drill"`
+	About string `json:"about"`
+	Runs  bool   `json:"runs"`          // on the lab that the flags name
+	Why   string `json:"why,omitempty"` // it does not
+}
+
+func listDrills(o *options) error {
+	l, labErr := o.describe()
+	var list []listed
 	for _, d := range drill.Catalogue() {
-		if _, err := fmt.Fprintf(out, "%-14s %s\n", d.Name, d.About); err != nil {
+		row := listed{Name: d.Name, About: d.About}
+		if labErr != nil {
+			row.Why = labErr.Error()
+		} else {
+			row.Why = d.Skipped(l)
+		}
+		row.Runs = row.Why == ""
+		list = append(list, row)
+	}
+	if o.json {
+		return writeJSON(o.env.Stdout, list)
+	}
+	for _, row := range list {
+		text := row.About
+		if !row.Runs {
+			text += "; not here: " + row.Why
+		}
+		if _, err := fmt.Fprintf(o.env.Stdout, "%-14s %s\n", row.Name, text); err != nil {
 			return err
 		}
 	}
@@ -68,53 +100,69 @@ func listDrills(out io.Writer) error {
 
 // runDrills makes sure that the lab is well, then runs one drill after the other.
 func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.Options, alarms bool) error {
-	if opt.For <= 0 || opt.Users < 2 || 2*opt.Rate < opt.Users || opt.Rooms < 0 {
-		return errs.E(errs.Usage, "--for must be more than 0, --users 2 or more, --rate at least half of --users, --rooms not negative")
-	}
-	l, err := o.open()
+	opt.Progress = func(line string) { fmt.Fprintf(o.progressOut(), "  … %s\n", line) }
+	l, opt, err := prepareDrills(ctx, o, opt, alarms)
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
-	opt.State = o.stateDir()
-	if err := drill.Free(opt.State); err != nil {
-		return err
-	}
-	if err := wellBefore(ctx, l); err != nil {
-		return err
-	}
-	if alarms {
-		opt.Alarms = &zabbixAlarms{l}
-		if _, err := opt.Alarms.Firing(ctx); err != nil {
-			return err
-		}
-	}
-	if !o.json {
-		opt.Progress = func(line string) { fmt.Fprintf(o.env.Stdout, "  … %s\n", line) }
-	}
-	var reports []*drill.Report
-	failed, skipped := []string{}, 0
+	results := drillResults{Reports: []*drill.Report{}}
 	for _, d := range drills {
 		if why := d.Skipped(l); why != "" {
-			skipped++
+			results.Skipped = append(results.Skipped, drill.Skip{Drill: d.Name, Why: why})
 			fmt.Fprintf(o.progressOut(), "%s: skipped: %s\n", d.Name, why)
 			continue
 		}
 		report, err := drill.Run(ctx, l, d, opt)
 		if report == nil {
-			return err
+			return interrupted(ctx, err)
 		}
-		reports = append(reports, report)
+		results.Reports = append(results.Reports, report)
 		if !o.json {
 			report.Print(o.env.Stdout)
 		}
-		if !report.OK {
-			failed = append(failed, d.Name)
+		if report.Interrupted {
+			return results.end(o, app.ErrInterrupted)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return o.drillVerdict(reports, failed, skipped)
+	return results.end(o, nil)
+}
+
+// interrupted returns the error, or that the caller was interrupted.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return app.ErrInterrupted
+	}
+	return err
+}
+
+// prepareDrills returns the lab, which is well, and the options with all that is
+// known of it.
+func prepareDrills(ctx context.Context, o *options, opt drill.Options, alarms bool) (*lab.Lab, drill.Options, error) {
+	opt.State = o.stateDir()
+	if err := drill.Free(opt.State); err != nil {
+		return nil, opt, err
+	}
+	l, err := o.open()
+	if err != nil {
+		return nil, opt, err
+	}
+	if err := checkLoad(opt, l.Inventory); err != nil {
+		return nil, opt, err
+	}
+	opt.Progress("checking that the lab is well")
+	if err := wellBefore(ctx, l); err != nil {
+		return nil, opt, err
+	}
+	if alarms {
+		opt.Alarms = &zabbixAlarms{l}
+		if _, err := opt.Alarms.Firing(ctx); err != nil {
+			return nil, opt, err
+		}
+	}
+	return l, opt, nil
 }
 
 // zabbixAlarms asks the lab's Zabbix server, in a session of its own each time:
@@ -141,15 +189,32 @@ func (o *options) progressOut() io.Writer {
 	return o.env.Stdout
 }
 
-func (o *options) drillVerdict(reports []*drill.Report, failed []string, skipped int) error {
+// drillResults is what came of the drills of one command.
+type drillResults struct {
+	Reports []*drill.Report
+	Skipped []drill.Skip
+}
+
+// end writes the sum, and returns the error of the drills that failed. first is an
+// error that comes before theirs.
+func (r *drillResults) end(o *options, first error) error {
 	if o.json {
-		if err := writeJSON(o.env.Stdout, reports); err != nil {
+		if err := writeJSON(o.env.Stdout, r.Reports); err != nil {
 			return err
 		}
 	}
+	var failed []string
+	for _, report := range r.Reports {
+		if !report.OK {
+			failed = append(failed, report.Drill)
+		}
+	}
 	fmt.Fprintf(o.progressOut(), "%d drills: %d ok, %d failed, %d skipped\n",
-		len(reports)+skipped, len(reports)-len(failed), len(failed), skipped)
-	if len(failed) > 0 {
+		len(r.Reports)+len(r.Skipped), len(r.Reports)-len(failed), len(failed), len(r.Skipped))
+	switch {
+	case first != nil:
+		return first
+	case len(failed) > 0:
 		return errs.E(errs.Failed, "failed: %s", strings.Join(failed, ", "))
 	}
 	return nil

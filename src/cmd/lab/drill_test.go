@@ -47,7 +47,7 @@ func TestADrillThatLosesEventsSaysHowMany(t *testing.T) {
 	// nothing: then it is killed some more.
 	lost := 0
 	for try := 0; lost == 0 && try < 8; try++ {
-		reports, stderr, err := r.drills("kill-logger", "--for", "6s", "--rate", "2000")
+		reports, stderr, err := r.drills("kill-logger", "--for", "6s", "--rate", "640")
 		if len(reports) != 1 {
 			t.Fatalf("%v, %d reports\n%s", err, len(reports), stderr)
 		}
@@ -107,8 +107,11 @@ func TestADrillThatIsCutShortIsHealed(t *testing.T) {
 	}
 
 	killed, _ := start()
-	if _, errOut, err := r.run("drill", "flood", "--for", "1s"); exitStatus(err) != 2 || !strings.Contains(errOut, "another drill is running") {
+	if _, errOut, err := r.run("drill", "flood", "--for", "1s"); exitStatus(err) != 2 || !strings.Contains(errOut, "another drill is running on this lab: stop-mongodb") {
 		t.Errorf("a second drill meanwhile: %v %s", err, errOut)
+	}
+	if _, errOut, err := r.run("down"); exitStatus(err) != 2 || !strings.Contains(errOut, "the drill stop-mongodb is running") {
+		t.Errorf("down meanwhile: %v %s", err, errOut)
 	}
 	if err := killed.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -124,14 +127,16 @@ func TestADrillThatIsCutShortIsHealed(t *testing.T) {
 	if err := stopped.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if err := stopped.Wait(); exitStatus(err) == 0 && err != nil {
+	if err := stopped.Wait(); exitStatus(err) != 130 {
 		t.Errorf("^C: %v", err)
 	}
 	if r.journaled() || !r.allReady() {
 		t.Errorf("after ^C: journal %v, %+v\n%s", r.journaled(), r.rows(), out.String())
 	}
-	if !strings.Contains(out.String(), "verdict") {
-		t.Errorf("no verdict after ^C:\n%s", out.String())
+	for _, said := range []string{"interrupted, healing", "verdict  interrupted"} {
+		if !strings.Contains(out.String(), said) {
+			t.Errorf("no %q after ^C:\n%s", said, out.String())
+		}
 	}
 }
 
@@ -162,10 +167,13 @@ func TestADrillIsRefusedWhereItCannotTell(t *testing.T) {
 	}
 	refused(`no drill "meteor"`, "meteor")
 	refused("there are kill-logger, kill-logd", "meteor")
-	refused("--rate at least half of --users", "flood", "--rate", "1")
+	refused(`no drill "kil-chatd"; did you mean kill-chatd?`, "kil-chatd")
+	refused("--rate 1 must be at least half of --users 32", "flood", "--rate", "1")
+	refused("--for -1s must be more than 0", "flood", "--for", "-1s")
 	refused("the lab is not up", "flood", "--inventory", r.inv)
 
 	r.must("up", "--inventory", r.inv, "--no-check")
+	refused("--rate 100000 with --users 10 is more than the 20 lines a second", "flood", "--rate", "100000", "--users", "10")
 	pid := r.rows()["log/logd"].PID
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

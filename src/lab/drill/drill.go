@@ -50,6 +50,7 @@ type Drill struct {
 	power  bool                  // it cuts the power: lab.Powered
 	pins   bool                  // some of its users know one server only
 	plan   bool                  // it stops services in good order
+	stops  bool                  // whoever asked for it ends it: that is no interruption
 	act    func(ctx context.Context, r *run) error
 	alarms func(*lab.Lab) expected // nil: it must raise none
 }
@@ -125,7 +126,11 @@ func Find(names []string) ([]Drill, error) {
 			for _, d := range all {
 				known = append(known, d.Name)
 			}
-			return nil, errs.E(errs.Usage, "no drill %q", name).WithFix("there are %s", strings.Join(known, ", "))
+			err := errs.E(errs.Usage, "no drill %q", name)
+			if near := nearest(name, known); near != "" {
+				err = errs.E(errs.Usage, "no drill %q; did you mean %s?", name, near)
+			}
+			return nil, err.WithFix("there are %s", strings.Join(known, ", "))
 		}
 	}
 	for _, d := range all {

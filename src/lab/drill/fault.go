@@ -120,13 +120,9 @@ func (r *run) shown() bool { return r.vigil != nil && r.vigil.done() }
 // everySecond strikes with what next gives, at the most once a second, until
 // ctx ends or Zabbix has raised what the drill must raise.
 func (r *run) everySecond(ctx context.Context, next func(i int) fault) error {
-	return r.every(ctx, time.Second, next)
-}
-
-func (r *run) every(ctx context.Context, pause time.Duration, next func(i int) fault) error {
 	var err error
 	i := 0
-	wait.Until(ctx, pause, func() bool {
+	wait.Until(ctx, time.Second, func() bool {
 		if ctx.Err() != nil || r.shown() {
 			return true
 		}

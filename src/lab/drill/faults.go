@@ -21,15 +21,15 @@ func kills(name, about string, services ...string) Drill {
 		needs = append(needs, carriers(s))
 	}
 	return Drill{Name: name, About: about, needs: needs, act: func(ctx context.Context, r *run) error {
-		places := r.places(services...)
+		var faults []fault
+		for _, p := range r.places(services...) {
+			faults = append(faults, r.on(p.node, p.service, lab.Kill, "", 0))
+		}
 		pause := time.Second
 		if r.opt.Alarms != nil {
 			pause = pauseForAlarms
 		}
-		return r.every(ctx, pause, func(i int) fault {
-			p := places[i%len(places)]
-			return r.on(p.node, p.service, lab.Kill, "", 0)
-		})
+		return r.rounds(ctx, pause, faults)
 	}}
 }
 
@@ -43,18 +43,22 @@ func (d Drill) raising(service, trigger string) Drill {
 	return d
 }
 
-// outage is a drill that stops a database, on every node, for all the time or
-// until the alarm is raised.
+// outage is a drill that stops a database, on each node in turn, for all the time
+// together, or until the alarm is raised.
 func outage(name, about, service string, alarms func(*lab.Lab) expected) Drill {
 	return Drill{Name: name, About: about, needs: []string{service}, alarms: alarms, act: func(ctx context.Context, r *run) error {
-		for _, p := range r.places(service) {
-			f := r.on(p.node, p.service, lab.Stop, lab.Start, remaining(ctx))
-			f.shows = alarmHosts(p.node)
-			if err := r.strike(ctx, f); err != nil {
-				return err
-			}
+		places := r.places(service)
+		hold := remaining(ctx)
+		if r.opt.Alarms == nil { // else the alarm ends it
+			hold /= time.Duration(len(places))
 		}
-		return nil
+		var faults []fault
+		for _, p := range places {
+			f := r.on(p.node, p.service, lab.Stop, lab.Start, hold)
+			f.shows = alarmHosts(p.node)
+			faults = append(faults, f)
+		}
+		return r.round(ctx, faults)
 	}}
 }
 
@@ -89,21 +93,21 @@ var daemons = []string{inventory.MongoDB, inventory.Logd, inventory.Authd, inven
 func freezeAll(ctx context.Context, r *run) error {
 	places := r.places(daemons...)
 	hold := min(10*time.Second, remaining(ctx)/time.Duration(len(places)))
+	var faults []fault
 	for _, p := range places {
-		if err := r.strike(ctx, r.on(p.node, p.service, lab.Freeze, lab.Thaw, hold)); err != nil {
-			return err
-		}
+		faults = append(faults, r.on(p.node, p.service, lab.Freeze, lab.Thaw, hold))
 	}
-	return nil
+	return r.round(ctx, faults)
 }
 
 // restartAll is a rolling restart.
 func restartAll(ctx context.Context, r *run) error {
 	places := r.places(inventory.MongoDB, inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd)
-	return r.everySecond(ctx, func(i int) fault {
-		p := places[i%len(places)]
-		return r.on(p.node, p.service, lab.Restart, "", 0)
-	})
+	var faults []fault
+	for _, p := range places {
+		faults = append(faults, r.on(p.node, p.service, lab.Restart, "", 0))
+	}
+	return r.rounds(ctx, time.Second, faults)
 }
 
 // mix makes random faults of every kind until ctx ends.

@@ -39,21 +39,32 @@ type journal struct {
 	open []undo
 }
 
-const journalName = "drill.json"
+const (
+	journalName = "drill.json"
+	runningName = "drill.running" // holds the name of the drill that has the lock
+)
 
 var errBusy = errors.New("another drill is running on this lab")
 
-// openJournal takes the journal for this process. Fails with code usage when
-// another drill has it.
-func openJournal(state string) (*journal, error) {
+func busy(state string) error {
+	return errs.E(errs.Usage, "%w: %s", errBusy, Running(state)).WithFix("wait for it, or stop it")
+}
+
+// openJournal takes the journal for a drill of this process, or to heal. Fails with
+// code usage when another drill has it.
+func openJournal(state, drill string) (*journal, error) {
 	path := filepath.Join(state, journalName)
 	lock, err := files.TryLock(path + ".lock")
 	if errs.Is(err, errs.Unavailable) {
-		return nil, errs.E(errs.Usage, "%w", errBusy).WithFix("wait for it, or stop it")
+		return nil, busy(state)
 	} else if err != nil {
 		return nil, errs.E(errs.Usage, "drill journal: %w", err)
 	}
 	j := &journal{path: path, lock: lock}
+	if err := os.WriteFile(filepath.Join(state, runningName), []byte(drill), 0o600); err != nil {
+		j.close()
+		return nil, errs.E(errs.Usage, "drill journal: %w", err)
+	}
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -71,10 +82,22 @@ func openJournal(state string) (*journal, error) {
 // Free tells whether a drill can begin: not while another one runs on the lab
 // (code usage).
 func Free(state string) error {
-	if _, held := files.Holder(filepath.Join(state, journalName+".lock")); held {
-		return errs.E(errs.Usage, "%w", errBusy).WithFix("wait for it, or stop it")
+	if Running(state) != "" {
+		return busy(state)
 	}
 	return nil
+}
+
+// Running returns the name of the drill that runs on a lab, or "".
+func Running(state string) string {
+	if _, held := files.Holder(filepath.Join(state, journalName+".lock")); !held {
+		return ""
+	}
+	name, err := os.ReadFile(filepath.Join(state, runningName))
+	if err != nil || len(name) == 0 {
+		return "unknown"
+	}
+	return string(name)
 }
 
 func (j *journal) close() { j.lock.Unlock() }
@@ -117,7 +140,7 @@ func Heal(ctx context.Context, l *lab.Lab, state string) (int, error) {
 	if _, err := os.Stat(filepath.Join(state, journalName)); err != nil {
 		return 0, nil // nothing to heal
 	}
-	j, err := openJournal(state)
+	j, err := openJournal(state, "healing")
 	switch {
 	case errors.Is(err, errBusy):
 		return 0, nil // a running drill heals for itself

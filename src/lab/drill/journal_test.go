@@ -65,7 +65,7 @@ func (h recorderHost) Override(_ context.Context, service string, settings map[s
 func cutShort(t *testing.T, steps ...undo) (state string) {
 	t.Helper()
 	state = t.TempDir()
-	j, err := openJournal(state)
+	j, err := openJournal(state, "flood")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,14 +135,14 @@ func TestAHealThatFailsStaysInTheJournal(t *testing.T) {
 
 func TestARunningDrillKeepsItsJournal(t *testing.T) {
 	state := t.TempDir()
-	j, err := openJournal(state)
+	j, err := openJournal(state, "flood")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := j.add([]undo{{Node: "log", Service: inventory.Logd, Action: lab.Start}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openJournal(state); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), "another drill") {
+	if _, err := openJournal(state, "flood"); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), "another drill") {
 		t.Errorf("the second drill: %v", err)
 	}
 	r := &recorder{}
@@ -193,7 +193,7 @@ func (h bootHost) PowerOn(ctx context.Context) error {
 }
 
 func TestMachinesBootTogether(t *testing.T) {
-	j, err := openJournal(t.TempDir())
+	j, err := openJournal(t.TempDir(), "flood")
 	if err != nil {
 		t.Fatal(err)
 	}

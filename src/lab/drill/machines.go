@@ -45,9 +45,15 @@ func (u undo) repair(ctx context.Context, host lab.Host) error {
 func partition(ctx context.Context, r *run) error {
 	nodes := r.lab.Inventory.Nodes
 	share := remaining(ctx) / time.Duration(len(nodes))
-	for _, n := range nodes {
+	full, cancel := r.outlasting(remaining(ctx) + time.Duration(len(nodes))*faultLimit)
+	defer cancel()
+	for i, n := range nodes {
+		r.report.round(i, len(nodes))
+		if full.Err() != nil {
+			return nil
+		}
 		shows, hold := r.away(n, share, longestCut)
-		err := r.strike(ctx, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
+		err := r.strike(full, fault{name: n.Name + " is cut from the private network", hold: hold, grace: min(hold, longestGrace),
 			shows: shows, undos: []undo{{Node: n.Name, Join: true}},
 			make: func(ctx context.Context) error {
 				return r.cable(n.Name, func(c lab.Networked) error { return c.Cut(ctx) })
@@ -55,6 +61,7 @@ func partition(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
+		r.report.round(i+1, len(nodes))
 	}
 	return nil
 }
@@ -96,9 +103,10 @@ func powerOff(asked context.Context, r *run) error {
 	share := remaining(asked) / time.Duration(len(nodes))
 	ctx, cancel := r.outlasting(remaining(asked) + time.Duration(len(nodes))*2*powerOnLimit)
 	defer cancel()
-	for _, n := range nodes {
+	for i, n := range nodes {
+		r.report.round(i, len(nodes))
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
 		shows, hold := r.away(n, share, longestDark)
 		f := r.dark(n.Name+" loses its power", hold, patient, n)
@@ -106,6 +114,7 @@ func powerOff(asked context.Context, r *run) error {
 		if err := r.strike(ctx, f); err != nil {
 			return err
 		}
+		r.report.round(i+1, len(nodes))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // meanwhile: it lasts for its time, or until it is interrupted. Nobody must be
 // refused but who talks too fast.
 func none() Drill {
-	return Drill{Name: "none", About: "no fault, only the load, while the lab is worked on", act: func(ctx context.Context, r *run) error {
+	return Drill{Name: "none", About: "no fault, only the load, while the lab is worked on", stops: true, act: func(ctx context.Context, r *run) error {
 		r.say("none: begins")
 		r.expect = append(r.expect, r.nobodyRefused)
 		<-ctx.Done()

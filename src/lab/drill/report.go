@@ -14,9 +14,12 @@ type Report struct {
 	Drill string `json:"drill"`
 	Seed  uint64 `json:"seed"`
 	OK    bool   `json:"ok"`
-	// Verdict is ok, or FAILED with the words of the account.
-	Verdict string `json:"verdict"`
-	Faults  int    `json:"faults"`
+	// Verdict is ok, FAILED with the words of the account, incomplete, or
+	// interrupted.
+	Verdict     string `json:"verdict"`
+	Interrupted bool   `json:"interrupted,omitempty"` // what the drill expects was not asked for
+	Faults      int    `json:"faults"`
+	Round       Round  `json:"round,omitzero"`
 	Totals
 	ChatLogs   []ChatLog         `json:"chat_log"` // as each server has it
 	Events     Events            `json:"events"`
@@ -39,6 +42,15 @@ type Report struct {
 	recovery   time.Duration
 	began      time.Time
 }
+
+// Round says how far a drill came that makes its faults by rounds.
+type Round struct {
+	Faults int `json:"faults"` // of one whole round
+	Done   int `json:"done"`   // of the first round
+}
+
+// round notes that so many faults were made of those that a whole round has.
+func (r *Report) round(done, of int) { r.Round = Round{Faults: of, Done: min(done, of)} }
 
 // Events is the account of the event log.
 type Events struct {
@@ -87,8 +99,8 @@ func (r *Report) finish(err error) {
 	if r.Lines == 0 {
 		r.Broken = append(r.Broken, "no line was acknowledged")
 	}
-	r.OK = err == nil && len(r.Broken) == 0 && len(r.words()) == 0
 	r.Verdict = r.verdict()
+	r.OK = r.Verdict == "ok"
 }
 
 // words lists the words of everything that an account found.
@@ -103,22 +115,40 @@ func (r *Report) words() []string {
 	return all.words()
 }
 
+// Skip is a drill that a lab cannot do, and the reason.
+type Skip struct {
+	Drill string `json:"drill"`
+	Why   string `json:"why"`
+}
+
 // verdict is one word, or FAILED with the words of the account.
 func (r *Report) verdict() string {
 	switch words := r.words(); {
-	case r.OK:
-		return "ok"
 	case len(words) > 0:
 		return "FAILED: " + strings.Join(words, ", ")
+	case r.Error != "" || len(r.Broken) > 0:
+		return "FAILED"
+	case r.Interrupted:
+		return "interrupted"
+	case r.Round.Done < r.Round.Faults:
+		return "incomplete"
 	}
-	return "FAILED"
+	return "ok"
+}
+
+// made writes the faults, and how far the first round came where it was not finished.
+func (r *Report) made() string {
+	if r.Round.Done < r.Round.Faults {
+		return fmt.Sprintf("%d faults, %d of a round of %d", r.Faults, r.Round.Done, r.Round.Faults)
+	}
+	return fmt.Sprintf("%d faults", r.Faults)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
 
 // Print writes a report for people.
 func (r *Report) Print(w io.Writer) {
-	fmt.Fprintf(w, "%s: %d faults in %s (seed %d)\n", r.Drill, r.Faults, r.Took, r.Seed)
+	fmt.Fprintf(w, "%s: %s in %s (seed %d)\n", r.Drill, r.made(), r.Took, r.Seed)
 	fmt.Fprintf(w, "  load     sent %d  acknowledged %d  refused %s  unknown %d\n", r.Sent, r.Acked, byCode(r.Refused), r.Unknown)
 	for _, log := range r.ChatLogs {
 		fmt.Fprintf(w, "  chat log at %s: stored %d  %s\n", log.Server, log.Stored, &log.Account)

@@ -47,7 +47,7 @@ func (r *run) say(format string, args ...any) {
 // when it could not begin, and with failed when it could not heal or measure;
 // a report that is not OK is no error.
 func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error) {
-	j, err := openJournal(opt.State)
+	j, err := openJournal(opt.State, d.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +66,10 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 		return nil, err
 	}
 	defer r.crew.leave()
+	if !d.stops {
+		stop := context.AfterFunc(ctx, func() { r.say("interrupted, healing") })
+		defer stop()
+	}
 	err = r.perform(ctx, d)
 	r.report.finish(err)
 	return r.report, err
@@ -93,13 +97,16 @@ func (r *run) perform(ctx context.Context, d Drill) error {
 	faults, cancel := context.WithTimeout(ctx, r.opt.For)
 	err := d.act(faults, r)
 	cancel()
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil
+	if errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+		err = nil // the drill's time is over, or it was interrupted
 	}
 	load.stop() // also when the drill could not go on: its account still counts
 	after := context.WithoutCancel(ctx)
 	err = errors.Join(err, r.settle(after))
 	alarmed(ctx)
+	if r.report.Interrupted = ctx.Err() != nil && !d.stops; r.report.Interrupted {
+		return err
+	}
 	return errors.Join(err, r.check(after))
 }
 

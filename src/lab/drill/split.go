@@ -29,13 +29,15 @@ func splitNetwork(asked context.Context, r *run) error {
 	hold := max(shortestSplit, remaining(asked)/time.Duration(len(nodes)))
 	ctx, cancel := r.outlasting(time.Duration(len(nodes)) * (hold + splitLimit))
 	defer cancel()
-	for _, n := range nodes {
+	for i, n := range nodes {
+		r.report.round(i, len(nodes))
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
 		if err := r.splitOff(ctx, n, hold); err != nil {
 			return err
 		}
+		r.report.round(i+1, len(nodes))
 	}
 	return nil
 }
