@@ -14,12 +14,12 @@ import (
 	"chatlab/src/wait"
 )
 
-// smallSpool is what a spool may hold while the disk is "full", in bytes.
+// smallSpool is what a spool may hold in the drill, in bytes.
 const smallSpool = 1 << 20
 
-// diskFull makes the chat's and the auth server's spools small and takes logd
+// spoolFull makes the chat's and the auth server's spools small and takes logd
 // away, so that they fill.
-func diskFull(ctx context.Context, r *run) error {
+func spoolFull(ctx context.Context, r *run) error {
 	r.crew.padding.Store(slowPadding) // long lines fill a spool in seconds
 	defer r.crew.padding.Store(0)
 	var steps []undo
