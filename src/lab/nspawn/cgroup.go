@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab/mount"
 )
 
 // underSystemd tells whether this host was booted by systemd, which then owns
@@ -29,9 +30,9 @@ func (m *machine) scope() []string {
 // hierarchies lists where control groups are mounted.
 func hierarchies() []string {
 	var out []string
-	for _, m := range mountTable() {
-		if m.kind == "cgroup" || m.kind == "cgroup2" {
-			out = append(out, m.at)
+	for _, m := range mount.Table() {
+		if m.Kind == "cgroup" || m.Kind == "cgroup2" {
+			out = append(out, m.At)
 		}
 	}
 	return out

@@ -18,6 +18,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/files"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/mount"
 	"chatlab/src/wait"
 
 	"github.com/prometheus/procfs"
@@ -66,7 +67,7 @@ func (m *machine) mount(ctx context.Context) error {
 			return errs.E(errs.Usage, "state folder: %w", err)
 		}
 	}
-	if mounted(m.root()) {
+	if mount.At(m.root()) {
 		return nil
 	}
 	note := filepath.Join(m.dir, "base")
@@ -82,48 +83,6 @@ func (m *machine) mount(ctx context.Context) error {
 	option := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", m.base, filepath.Join(m.dir, "upper"), filepath.Join(m.dir, "work"))
 	_, err := output(ctx, "mount", "-t", "overlay", m.name, "-o", option, m.root())
 	return err
-}
-
-// mounts lists the mount points at or below a folder, the deepest first.
-func mounts(dir string) []string {
-	var out []string
-	for _, m := range mountTable() {
-		if m.at == dir || strings.HasPrefix(m.at, dir+"/") {
-			out = append(out, m.at)
-		}
-	}
-	slices.Reverse(out)
-	return out
-}
-
-// mount is a line of /proc/self/mountinfo.
-type mount struct{ at, kind string }
-
-// mountTable lists the mounts, in order. It passes over a line that it cannot read:
-// procfs returns none at all then, and `lab` removes folders that seem unmounted.
-func mountTable() []mount {
-	text, _ := os.ReadFile("/proc/self/mountinfo")
-	var out []mount
-	for line := range strings.Lines(string(text)) {
-		place, what, _ := strings.Cut(line, " - ")
-		fields, kinds := strings.Fields(place), strings.Fields(what)
-		if len(fields) > 4 && len(kinds) > 0 {
-			out = append(out, mount{at: fields[4], kind: kinds[0]})
-		}
-	}
-	return out
-}
-
-func mounted(dir string) bool { return slices.Contains(mounts(dir), dir) }
-
-// unmount takes everything away that is mounted at or below a folder.
-func unmount(dir string) error {
-	for _, at := range mounts(dir) {
-		if err := syscall.Unmount(at, 0); err != nil && mounted(at) {
-			return errs.E(errs.Failed, "unmount %s: %w", at, err).WithFix("`fuser -vm %s` names who uses it", at)
-		}
-	}
-	return nil
 }
 
 // loop boots the machine, again after a reboot (nspawn ends with 133 then). It

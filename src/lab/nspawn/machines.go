@@ -13,6 +13,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/files"
 	"chatlab/src/lab"
+	"chatlab/src/lab/mount"
 	"chatlab/src/lab/remote"
 )
 
@@ -187,7 +188,7 @@ func (s *Machines) stopAll(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return unmount(s.run())
+	return mount.Unmount(s.run())
 }
 
 // left names the machines of the lab that have a process, of whatever kind.

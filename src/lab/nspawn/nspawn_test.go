@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -180,16 +179,6 @@ type address struct{}
 
 func (*address) Network() string { return "tcp" }
 func (*address) String() string  { return "10.0.0.1:22" }
-
-func TestMountsAreFoundDeepestFirst(t *testing.T) {
-	if !mounted("/proc") || mounted("/proc/nowhere") {
-		t.Error("/proc is mounted, and no more")
-	}
-	all := mounts("/")
-	if len(all) > 0 && slices.Index(all, "/proc") > slices.Index(all, "/") && slices.Contains(all, "/") {
-		t.Error(all)
-	}
-}
 
 func TestAMachinesFilesAreItsOwn(t *testing.T) {
 	inv := parse(t, text)
