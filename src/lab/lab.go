@@ -147,8 +147,22 @@ type Powered interface {
 	// PowerOff ends the machine at once: nothing is written or said any more.
 	PowerOff(ctx context.Context) error
 	// PowerOn boots it, and returns when it has booted and its services are
-	// ready. A machine that runs is left alone.
+	// ready. A machine that runs is left alone, and a lab that is down stays so.
 	PowerOn(ctx context.Context) error
+}
+
+// Disk is where a machine keeps its services' data.
+type Disk struct {
+	Dir string
+	Own bool // the services' data has a small file system of its own, which can be filled
+}
+
+// Lossy is a Host that may lose, with its power, every write that has not reached
+// its disk.
+type Lossy interface {
+	Host
+	// Disk returns the disk. Code usage, with the reason, where all writes survive.
+	Disk() (Disk, error)
 }
 
 // Snapshotter is a Target that keeps the state of all its machines under a

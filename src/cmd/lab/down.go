@@ -28,6 +28,9 @@ func downCommand(o *options) *cobra.Command {
 			if err := target.Down(cmd.Context(), purge, newProgress(o.env.Stdout)); err != nil {
 				return err
 			}
+			if err := drill.Forget(o.stateDir()); err != nil {
+				return err
+			}
 			fmt.Fprintln(o.env.Stdout, "the lab is down")
 			return nil
 		},

@@ -28,6 +28,7 @@ type options struct {
 	profile   string
 	json      bool
 	from      string // part of the playbook that `up` begins with
+	power     bool   // `up` gives each machine a disk whose power can be cut
 	sshKey    string
 	sshUser   string
 

@@ -44,9 +44,12 @@ func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, 
 		return nil, errs.E(errs.Usage, "--profile is for target nspawn: elsewhere machines say themselves what they are").
 			WithFix("leave it out, or --target %s; target %s takes CHATLAB_PROFILE", nspawn.Name, vagrant.Name)
 	}
+	if o.power && o.target == remote.Name {
+		return nil, errs.E(errs.Usage, "--power: the power of target %s cannot be cut", o.target).WithFix("leave it out, or --target %s or %s", local.Name, nspawn.Name)
+	}
 	switch o.target {
 	case local.Name:
-		return local.New(local.Config{State: state, Inventory: inv})
+		return local.New(local.Config{State: state, Inventory: inv, Power: o.power})
 	case nspawn.Name:
 		return nspawn.New(o.machines(state, inv))
 	case vagrant.Name:
@@ -63,7 +66,7 @@ func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, 
 
 // machines describes the machines of target nspawn.
 func (o *options) machines(state string, inv *inventory.Inventory) nspawn.Config {
-	return nspawn.Config{State: state, Inventory: inv, Project: projectDir(), Profile: o.profile, From: o.from}
+	return nspawn.Config{State: state, Inventory: inv, Project: projectDir(), Profile: o.profile, From: o.from, Power: o.power}
 }
 
 // hosts is a lab that somebody's own ansible-playbook has set up.

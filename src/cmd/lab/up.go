@@ -40,6 +40,7 @@ func upCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&plan, "plan", false, "only print which node carries what, and start nothing")
 	cmd.Flags().StringVar(&o.from, "from", "", "target nspawn: `part` of the playbook to begin with, as a failed task names it")
+	cmd.Flags().BoolVar(&o.power, "power", false, "targets local and nspawn, as root: each node keeps its data on a disk whose power drills can cut; until --purge")
 	cmd.Flags().BoolVar(&noCheck, "no-check", false, "do not run the checks at the end")
 	return cmd
 }
@@ -120,6 +121,9 @@ func (o *options) command(verb string) string {
 	}
 	if o.profile != "" && verb == "up" {
 		words = append(words, "--profile", o.profile)
+	}
+	if o.power && verb == "up" {
+		words = append(words, "--power")
 	}
 	if o.state != "" {
 		words = append(words, "--state", o.state)

@@ -40,6 +40,14 @@ func Possible() error {
 	return nil
 }
 
+// Missing says why a lab has no disks whose power can be cut. Code usage.
+func Missing() error {
+	if err := Possible(); err != nil {
+		return err
+	}
+	return errs.E(errs.Usage, "the lab was brought up without --power").WithFix("`lab down`, then `lab up --power`")
+}
+
 // Made reports whether the disk has an image.
 func (d Disk) Made() bool {
 	_, err := os.Stat(d.Image)
@@ -111,6 +119,10 @@ func (d Disk) Attach() error {
 	if err := os.MkdirAll(d.At, 0o700); err != nil {
 		return errs.E(errs.Usage, "disk: %w", err)
 	}
+	below, err := os.Stat(d.At)
+	if err != nil {
+		return errs.E(errs.Usage, "disk: %w", err)
+	}
 	device, err := loopFor(d.Image)
 	if err != nil {
 		return errs.E(errs.Failed, "disk %s: %w", d.Image, err)
@@ -118,6 +130,22 @@ func (d Disk) Attach() error {
 	defer func() { _ = device.Close() }() // the mount keeps it from here on, or nothing does
 	if err := unix.Mount(device.Name(), d.At, "ext4", 0, ""); err != nil {
 		return errs.E(errs.Failed, "mount %s on %s: %w", d.Image, d.At, err)
+	}
+	if err := os.Chmod(d.At, below.Mode().Perm()); err != nil {
+		return errs.E(errs.Failed, "disk: %w", err)
+	}
+	return nil
+}
+
+// Flush writes everything to the image. Code failed.
+func (d Disk) Flush() error {
+	folder, err := os.Open(d.At)
+	if err != nil {
+		return errs.E(errs.Failed, "disk: %w", err)
+	}
+	defer func() { _ = folder.Close() }()
+	if err := unix.Syncfs(int(folder.Fd())); err != nil {
+		return errs.E(errs.Failed, "disk %s: %w", d.At, err)
 	}
 	return nil
 }

@@ -134,8 +134,8 @@ func (j *journal) save() error {
 }
 
 // Heal undoes what a drill that was killed has left broken, and returns how
-// many steps that took. It does nothing while a drill runs. In a lab that is
-// down only files are put back: its services start with their own settings.
+// many steps that took. It does nothing while a drill runs. Where no service runs,
+// machines are booted and files put back: services start with their own settings.
 func Heal(ctx context.Context, l *lab.Lab, state string) (int, error) {
 	if _, err := os.Stat(filepath.Join(state, journalName)); err != nil {
 		return 0, nil // nothing to heal
@@ -149,13 +149,28 @@ func Heal(ctx context.Context, l *lab.Lab, state string) (int, error) {
 	}
 	defer j.close()
 	if !running(ctx, l) {
-		j.open = slices.DeleteFunc(j.open, func(u undo) bool { return u.File == "" })
+		j.open = slices.DeleteFunc(j.open, func(u undo) bool { return u.File == "" && !u.PowerOn })
 	}
 	n := len(j.open)
 	if err := healSteps(ctx, l, j, slices.Clone(j.open)); err != nil {
 		return 0, err
 	}
 	return n, j.save()
+}
+
+// Forget drops what a drill that was killed has left broken in a lab that was taken
+// down since, but for files.
+func Forget(state string) error {
+	if _, err := os.Stat(filepath.Join(state, journalName)); err != nil {
+		return nil
+	}
+	j, err := openJournal(state)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	j.open = slices.DeleteFunc(j.open, func(u undo) bool { return u.File == "" })
+	return j.save()
 }
 
 func running(ctx context.Context, l *lab.Lab) bool {

@@ -210,3 +210,25 @@ func TestMachinesBootTogether(t *testing.T) {
 		t.Errorf("%v, %d steps are left", err, len(j.open))
 	}
 }
+
+func TestALabThatWasTakenDownKeepsOnlyFilesInTheJournal(t *testing.T) {
+	state := cutShort(t, undo{Node: "log", PowerOn: true}, undo{File: "jwt.key", Content: []byte("k")})
+	if err := Forget(state); err != nil {
+		t.Fatal(err)
+	}
+	if left := journalText(state); !strings.Contains(left, "jwt.key") || strings.Contains(left, "power_on") {
+		t.Errorf("journal: %s", left)
+	}
+	if err := Forget(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAMachineIsBootedWhenNoServiceRuns(t *testing.T) {
+	state := cutShort(t, undo{Node: "log", PowerOn: true})
+	all := &sync.WaitGroup{}
+	all.Add(1)
+	if n, err := Heal(t.Context(), &lab.Lab{Target: booted{Target: &recorder{down: true}, all: all}}, state); n != 1 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+}

@@ -45,7 +45,10 @@ func (t *Target) stopAll(ctx context.Context, p lab.Progress) error {
 			return err
 		}
 	}
-	return t.clear(p)
+	if err := t.clear(p); err != nil {
+		return err
+	}
+	return t.detachDisks(ctx)
 }
 
 // stopServices stops one service after the other, last started first. What
@@ -95,7 +98,8 @@ func (t *Target) end(ctx context.Context) error {
 func (t *Target) purge(p lab.Progress) error {
 	done := p.Step("remove data and secrets")
 	err := func() error {
-		for _, path := range []string{t.run(), t.secret(""), filepath.Join(t.state, "client.yaml")} {
+		for _, name := range []string{"local", "secrets", "client.yaml", "drill.json", "drill.json.lock"} {
+			path := filepath.Join(t.state, name)
 			if err := os.RemoveAll(path); err != nil {
 				return errs.E(errs.Failed, "purge: %w", err)
 			}

@@ -8,6 +8,7 @@
 //	secrets/             jwt.key, the lab CA and its certificates (0700)
 //	local/etc/           configuration of each daemon, written by every `up`
 //	local/data/NODE/     databases, streams, spools
+//	local/disks/NODE     with `lab up --power`: the image that is mounted on data/NODE
 //	local/log/           what each process says
 //	local/plan.json, supervisor.lock, control.sock, up.lock
 package local
@@ -35,6 +36,8 @@ type Config struct {
 	State     string               // folder for data, secrets, logs: `.lab`
 	Inventory *inventory.Inventory // nil: only Down and Status are possible
 
+	Power bool // each node gets a disk whose power can be cut
+
 	Binaries   string   // folder of the programs; "": that of the running program
 	Supervisor []string // what runs supervisor.Run(RunDir(State)); nil: `lab supervise`
 }
@@ -45,6 +48,7 @@ type Target struct {
 	state      string // absolute
 	bin        string
 	supervisor []string
+	power      bool
 }
 
 var _ lab.Target = (*Target)(nil)
@@ -60,7 +64,7 @@ func New(cfg Config) (*Target, error) {
 	if err != nil {
 		return nil, errs.E(errs.Usage, "own program: %w", err)
 	}
-	t := &Target{inv: cfg.Inventory, state: state, bin: cfg.Binaries, supervisor: cfg.Supervisor}
+	t := &Target{inv: cfg.Inventory, state: state, bin: cfg.Binaries, supervisor: cfg.Supervisor, power: cfg.Power}
 	if t.bin == "" {
 		t.bin = filepath.Dir(exe)
 	}
@@ -167,6 +171,9 @@ func plain(rows []supervisor.Status) []lab.ServiceStatus {
 func (t *Target) Host(node string) (lab.Host, error) {
 	if _, ok := t.inv.Node(node); !ok {
 		return nil, errs.E(errs.NotFound, "no node %q in %s", node, t.inv.Path)
+	}
+	if t.powered() {
+		return poweredHost{host{t, node}}, nil
 	}
 	return host{t, node}, nil
 }

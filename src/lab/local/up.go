@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,6 +49,18 @@ func (t *Target) Up(ctx context.Context, p lab.Progress) error {
 		return err
 	}
 	defer lock.Unlock()
+	err = t.attachDisks(ctx, p)
+	if err == nil {
+		err = t.start(ctx, p)
+	}
+	if _, alive := supervisor.Alive(t.run()); err != nil && !alive {
+		err = errors.Join(err, t.detachDisks(ctx))
+	}
+	return err
+}
+
+// start starts whatever is not running, and waits until all of it is ready.
+func (t *Target) start(ctx context.Context, p lab.Progress) error {
 	done := p.Step("secrets and configuration")
 	plan, err := t.prepare()
 	done(err)

@@ -58,24 +58,3 @@ func (h *host) Join(ctx context.Context) error {
 	_, err := output(ctx, "ip", "link", "set", h.t.machines.privateLink(h.index), "up")
 	return err
 }
-
-// PowerOff implements [lab.Powered].
-func (h *host) PowerOff(ctx context.Context) error {
-	defer h.Close() // the connection is dead
-	return kill(ctx, h.t.machines.names.machine(h.Name()))
-}
-
-// PowerOn implements [lab.Powered].
-func (h *host) PowerOn(ctx context.Context) error {
-	m := h.t.machines.machine(h.index, "")
-	if err := m.mount(ctx); err != nil {
-		return err
-	}
-	if err := m.start(); err != nil {
-		return err
-	}
-	if err := h.t.machines.awaitBoot(ctx, m); err != nil {
-		return err
-	}
-	return h.AwaitServices(ctx)
-}

@@ -35,6 +35,7 @@ type machine struct {
 	name  string // of the machine
 	dir   string // upper, work, root, base, console.log
 	base  string // folder of the image
+	power bool   // it gets a disk whose power can be cut
 	index int
 	node  inventory.Node
 }
@@ -44,6 +45,9 @@ func (m *machine) console() string { return filepath.Join(m.dir, "console.log") 
 
 // prepare mounts the machine's files and writes those that are its own.
 func (m *machine) prepare(ctx context.Context, files map[string][]byte) error {
+	if err := m.clear(ctx); err != nil {
+		return err
+	}
 	if err := m.mount(ctx); err != nil {
 		return err
 	}
@@ -67,9 +71,15 @@ func (m *machine) mount(ctx context.Context) error {
 			return errs.E(errs.Usage, "state folder: %w", err)
 		}
 	}
-	if mount.At(m.root()) {
-		return nil
+	if !mount.At(m.root()) {
+		if err := m.overlay(ctx); err != nil {
+			return err
+		}
 	}
+	return m.attachDisk(ctx)
+}
+
+func (m *machine) overlay(ctx context.Context) error {
 	note := filepath.Join(m.dir, "base")
 	if text, err := os.ReadFile(note); err == nil {
 		m.base = strings.TrimSpace(string(text))

@@ -13,6 +13,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/files"
 	"chatlab/src/lab"
+	"chatlab/src/lab/disk"
 	"chatlab/src/lab/mount"
 	"chatlab/src/lab/remote"
 )
@@ -64,6 +65,9 @@ func (s *Machines) Up(ctx context.Context, p lab.Progress) error {
 	if err := s.fits(); err != nil {
 		return err
 	}
+	if err := s.disksPossible(); err != nil {
+		return err
+	}
 	lock, err := s.lock()
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func (s *Machines) nodeNames() []string {
 // machine describes the machine of a node.
 func (s *Machines) machine(i int, base string) *machine {
 	n := s.inv.Nodes[i]
-	return &machine{name: s.names.machine(n.Name), dir: filepath.Join(s.run(), "machines", n.Name), base: base, index: i, node: n}
+	return &machine{name: s.names.machine(n.Name), dir: filepath.Join(s.run(), "machines", n.Name), base: base, power: s.cfg.Power, index: i, node: n}
 }
 
 // boot prepares and starts all machines and waits until each is up.
@@ -188,7 +192,10 @@ func (s *Machines) stopAll(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return mount.Unmount(s.run())
+	if err := mount.Unmount(s.run()); err != nil {
+		return err
+	}
+	return disk.Released(ctx, s.run())
 }
 
 // left names the machines of the lab that have a process, of whatever kind.

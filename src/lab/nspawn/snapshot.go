@@ -66,9 +66,14 @@ func (t *Target) atRest(ctx context.Context, p lab.Progress, step string, act fu
 	return errors.Join(err, e)
 }
 
-// allThere refuses a lab that lacks a machine. Code usage.
+// allThere refuses a lab that lacks a machine, or has disks that snapshots do not
+// keep. Code usage.
 func (s *Machines) allThere() error {
-	for _, n := range s.inv.Nodes {
+	for i, n := range s.inv.Nodes {
+		if s.machine(i, "").disk().Made() {
+			return errs.E(errs.Usage, "a lab that was brought up with --power has no snapshots").
+				WithFix("`lab down --target nspawn --purge`, then `lab up --target nspawn`")
+		}
 		if _, err := os.Stat(filepath.Join(s.dirOf(n.Name), ownFiles)); err != nil {
 			return errs.E(errs.Usage, "machine %s was never up", n.Name).WithFix("`lab up --target nspawn`")
 		}

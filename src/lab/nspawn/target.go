@@ -20,6 +20,7 @@ type Config struct {
 	Project   string               // folder with ansible/ and the Makefile
 	Profile   string               // system of the machines, "": that which they have, or the default
 	From      string               // part of the playbook to begin with, "": the whole
+	Power     bool                 // each machine gets a disk whose power can be cut
 }
 
 // Target is a lab on machines of this host, set up by the playbook.
@@ -71,7 +72,10 @@ func (t *Target) Up(ctx context.Context, p lab.Progress) error {
 	if err := t.record(); err != nil {
 		return err
 	}
-	return t.Play(ctx, "site.yml", t.cfg.From, p)
+	if err := t.Play(ctx, "site.yml", t.cfg.From, p); err != nil {
+		return err
+	}
+	return t.machines.flushDisks()
 }
 
 // Down implements [lab.Target].

@@ -38,6 +38,7 @@ var (
 	_ lab.Snapshotter = (*Target)(nil)
 	_ lab.Powered     = (*host)(nil)
 	_ lab.Tunable     = (*host)(nil)
+	_ lab.Lossy       = (*host)(nil)
 )
 
 // New describes the lab of a state folder; it touches nothing. Fails with code
@@ -170,6 +171,9 @@ type host struct {
 	*remote.Host
 	t *Target
 }
+
+// Disk implements [lab.Lossy]: the hypervisor's switch ends the machine's page cache.
+func (h *host) Disk() (lab.Disk, error) { return lab.Disk{Dir: "/var/lib/chatlab"}, nil }
 
 // PowerOff implements [lab.Powered].
 func (h *host) PowerOff(ctx context.Context) error {

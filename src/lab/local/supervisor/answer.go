@@ -28,6 +28,8 @@ func (s *supervisor) answer(ctx context.Context, req request) answer {
 		return answer{}
 	case "do":
 		return failure(s.do(ctx, req))
+	case "halt":
+		return failure(s.halt(ctx, req.Node))
 	}
 	return failure(errs.E(errs.Usage, "unknown order %q", req.Op))
 }

@@ -25,9 +25,9 @@ const (
 
 // request is one order, as a JSON line.
 type request struct {
-	Op      string     `json:"op"`              // status, heal, do or shutdown
+	Op      string     `json:"op"`              // status, heal, do, halt or shutdown
 	Probe   bool       `json:"probe,omitempty"` // status: ask the services too
-	Node    string     `json:"node,omitempty"`  // do
+	Node    string     `json:"node,omitempty"`  // do, halt
 	Service string     `json:"service,omitempty"`
 	Action  lab.Action `json:"action,omitempty"`
 }
@@ -121,7 +121,7 @@ func ask(ctx context.Context, folder string, req request) (answer, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	limit := readLimit
-	if req.Op == "do" {
+	if req.Op == "do" || req.Op == "halt" {
 		limit += actionLimit
 	}
 	_ = conn.SetDeadline(time.Now().Add(limit))

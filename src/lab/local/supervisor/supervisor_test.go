@@ -251,3 +251,30 @@ func TestAPlanThatCannotBeReadIsNamed(t *testing.T) {
 		t.Errorf("torn plan: %v", err)
 	}
 }
+
+func TestAHaltedNodeIsDeadUntilItIsStarted(t *testing.T) {
+	r := newRig(t)
+	r.add("api", nil, "--orphan", "--deaf")
+	r.add("web", nil)
+	r.start()
+	r.untilState("api", lab.Ready)
+	r.untilState("web", lab.Ready)
+	if err := supervisor.Halt(t.Context(), r.dir, "other"); err != nil || r.service("api").State != lab.Ready {
+		t.Errorf("a node without services: %v", err)
+	}
+	group := r.service("api").PID
+	if err := supervisor.Halt(t.Context(), r.dir, "n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(-group, 0); err != syscall.ESRCH {
+		t.Errorf("processes of the group are left: %v", err)
+	}
+	for _, name := range []string{"api", "web"} {
+		if s := r.service(name); s.State != lab.Down || s.PID != 0 || s.Restarts != 0 {
+			t.Errorf("after the halt: %+v", s)
+		}
+		if err := supervisor.Do(t.Context(), r.dir, "n", name, lab.Start); err != nil {
+			t.Error(err)
+		}
+	}
+}
