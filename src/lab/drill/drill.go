@@ -48,6 +48,8 @@ type Drill struct {
 	tunes  bool                  // it changes settings: hosts must be lab.Tunable
 	cables bool                  // it cuts cables: lab.Networked
 	power  bool                  // it cuts the power: lab.Powered
+	loses  bool                  // the power cut loses what is not written: lab.Lossy
+	fills  bool                  // it fills the disk of the services' data: lab.Lossy too
 	pins   bool                  // some of its users know one server only
 	plan   bool                  // it stops services in good order
 	stops  bool                  // whoever asked for it ends it: that is no interruption
@@ -70,6 +72,9 @@ func (d Drill) Skipped(l *lab.Lab) string {
 	host, err := l.Target.Host(l.Inventory.Nodes[0].Name)
 	if err != nil {
 		return "" // the drill itself will say why
+	}
+	if why := d.diskless(l, host); why != "" {
+		return why
 	}
 	_, tunable := host.(lab.Tunable)
 	_, networked := host.(lab.Networked)
@@ -108,6 +113,7 @@ func Catalogue() []Drill {
 		{Name: "split-network", About: "each node in turn is split from the others, with users who know only one side", cables: true, pins: true, lacks: quorate, act: splitNetwork},
 		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff, alarms: darkness},
+		{Name: "power-cut", About: "each machine in turn, then all at once, lose what is not on the disk", power: true, loses: true, act: powerCut, alarms: blackout},
 		{Name: "lost-quorum", About: "the larger part of the machines is killed, then all", power: true, lacks: quorate, act: lostQuorum, alarms: blackout},
 		{Name: "restart-all", About: "every service is restarted, one after the other", plan: true, act: restartAll},
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
@@ -126,16 +128,15 @@ func (r *run) dark(name string, hold, grace time.Duration, nodes ...inventory.No
 		f.undos = append(f.undos, undo{Node: n.Name, PowerOn: true})
 	}
 	f.make = func(ctx context.Context) error {
+		var together errgroup.Group
 		for _, n := range nodes {
 			machine, err := r.machine(n)
 			if err != nil {
 				return err
 			}
-			if err := machine.PowerOff(ctx); err != nil {
-				return err
-			}
+			together.Go(func() error { return machine.PowerOff(ctx) })
 		}
-		return nil
+		return together.Wait()
 	}
 	return f
 }
