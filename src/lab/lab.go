@@ -189,6 +189,7 @@ const (
 	Stop    Action = "stop" // in good order; stays stopped until started
 	Restart Action = "restart"
 	Kill    Action = "kill"   // SIGKILL; its supervisor starts it again
+	Halt    Action = "halt"   // SIGKILL, its children too; stays stopped until started
 	Freeze  Action = "freeze" // SIGSTOP: it holds its connections and says nothing
 	Thaw    Action = "thaw"   // SIGCONT
 )

@@ -178,13 +178,13 @@ func running(ctx context.Context, l *lab.Lab) bool {
 	return err == nil && slices.ContainsFunc(rows, func(s lab.ServiceStatus) bool { return s.PID > 0 })
 }
 
-// healSteps undoes steps, the last first, and drops each that worked. Machines
-// that were switched off together are booted together: the services of one may
-// wait for those of another.
+// healSteps undoes steps, the last first, and drops each that worked. Machines and
+// services that were switched off together are started together: the services of one
+// may wait for those of another.
 func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error {
 	for len(steps) > 0 {
 		first := len(steps) - 1
-		for steps[first].PowerOn && first > 0 && steps[first-1].PowerOn {
+		for steps[first].starts() && first > 0 && steps[first-1].starts() {
 			first--
 		}
 		var together errgroup.Group
@@ -201,6 +201,8 @@ func healSteps(ctx context.Context, l *lab.Lab, j *journal, steps []undo) error 
 	}
 	return nil
 }
+
+func (u undo) starts() bool { return u.PowerOn || u.Action == lab.Start }
 
 func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 	if u.File != "" {

@@ -204,7 +204,7 @@ func (h host) Run(ctx context.Context, argv ...string) (string, error) {
 }
 
 func (h host) Do(ctx context.Context, service string, a lab.Action) error {
-	if !slices.Contains([]lab.Action{lab.Start, lab.Stop, lab.Restart, lab.Kill, lab.Freeze, lab.Thaw}, a) {
+	if !slices.Contains([]lab.Action{lab.Start, lab.Stop, lab.Restart, lab.Kill, lab.Halt, lab.Freeze, lab.Thaw}, a) {
 		return errs.E(errs.Usage, "unknown action %q", a)
 	}
 	return supervisor.Do(ctx, h.t.run(), h.node, service, a)

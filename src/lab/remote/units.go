@@ -51,6 +51,9 @@ func (h *Host) Do(ctx context.Context, service string, a lab.Action) error {
 	switch a {
 	case lab.Start, lab.Restart, lab.Stop:
 		verb = []string{string(a), unit}
+	case lab.Halt:
+		_, err := h.script(ctx, `systemctl kill --signal=KILL "$1" && systemctl stop "$1"`, unit)
+		return err
 	case lab.Kill:
 		verb = []string{"kill", "--kill-who=main", "--signal=KILL", unit}
 	case lab.Freeze:

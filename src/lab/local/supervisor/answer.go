@@ -125,6 +125,8 @@ func (u *unit) do(ctx context.Context, a lab.Action) error {
 		return u.start(ctx)
 	case lab.Kill:
 		return u.signal(ctx, syscall.SIGKILL)
+	case lab.Halt:
+		return u.halted(ctx, u.halt())
 	case lab.Freeze:
 		return u.signal(ctx, syscall.SIGSTOP)
 	case lab.Thaw:

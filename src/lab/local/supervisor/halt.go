@@ -25,9 +25,8 @@ func (s *supervisor) halt(ctx context.Context, node string) error {
 		}
 	}
 	for u, g := range groups {
-		ended := func() bool { return g == 0 || errors.Is(syscall.Kill(-g, 0), syscall.ESRCH) }
-		if !wait.Until(ctx, 5*time.Millisecond, ended) || u.await(ctx, func() bool { return u.cmd == nil }) != nil {
-			return errs.E(errs.Failed, "%s on %s does not end", u.svc.Name, node)
+		if err := u.halted(ctx, g); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -44,4 +43,13 @@ func (u *unit) halt() (group int) {
 		}
 	})
 	return group
+}
+
+// halted returns when all processes of a group are gone, and the unit has noticed.
+func (u *unit) halted(ctx context.Context, group int) error {
+	gone := func() bool { return group == 0 || errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) }
+	if !wait.Until(ctx, 5*time.Millisecond, gone) || u.await(ctx, func() bool { return u.cmd == nil }) != nil {
+		return errs.E(errs.Failed, "%s on %s does not end", u.svc.Name, u.svc.Node)
+	}
+	return nil
 }

@@ -269,6 +269,9 @@ func TestAHaltedNodeIsDeadUntilItIsStarted(t *testing.T) {
 	if err := syscall.Kill(-group, 0); err != syscall.ESRCH {
 		t.Errorf("processes of the group are left: %v", err)
 	}
+	if err := supervisor.Do(t.Context(), r.dir, "n", "api", lab.Halt); err != nil {
+		t.Errorf("once more: %v", err)
+	}
 	for _, name := range []string{"api", "web"} {
 		if s := r.service(name); s.State != lab.Down || s.PID != 0 || s.Restarts != 0 {
 			t.Errorf("after the halt: %+v", s)
