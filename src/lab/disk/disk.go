@@ -110,10 +110,20 @@ func format(ctx context.Context, image, content string) error {
 	return nil
 }
 
+// Attached reports whether the file system is mounted on the folder.
+func (d Disk) Attached() bool {
+	folder, err := os.Open(d.At)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = folder.Close() }()
+	return imageOf(folder) == d.Image
+}
+
 // Attach mounts the file system, after a power cut with what its journal holds. A
 // disk that is attached is left alone. Code failed.
 func (d Disk) Attach() error {
-	if mount.At(d.At) {
+	if d.Attached() {
 		return nil
 	}
 	if err := os.MkdirAll(d.At, 0o700); err != nil {
@@ -128,13 +138,29 @@ func (d Disk) Attach() error {
 		return errs.E(errs.Failed, "disk %s: %w", d.Image, err)
 	}
 	defer func() { _ = device.Close() }() // the mount keeps it from here on, or nothing does
-	if err := unix.Mount(device.Name(), d.At, "ext4", 0, ""); err != nil {
-		return errs.E(errs.Failed, "mount %s on %s: %w", d.Image, d.At, err)
+	if err := d.mount(device.Name()); err != nil {
+		return errs.E(errs.Failed, "mount %s on %s: %w", d.Image, d.At, errors.Join(err, mount.Unmount(d.At)))
 	}
 	if err := os.Chmod(d.At, below.Mode().Perm()); err != nil {
 		return errs.E(errs.Failed, "disk: %w", err)
 	}
 	return nil
+}
+
+// mount mounts a device on the folder, through a shared mount of the folder itself: a
+// machine that starts meanwhile gets a copy of every mount of this one, and only what
+// is below a shared mount is unmounted there too.
+func (d Disk) mount(device string) error {
+	if err := mount.Unmount(d.At); err != nil { // of an attachment that was broken off
+		return err
+	}
+	if err := unix.Mount(d.At, d.At, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("", d.At, "", unix.MS_SHARED, ""); err != nil {
+		return err
+	}
+	return unix.Mount(device, d.At, "ext4", 0, "")
 }
 
 // Flush writes everything to the image. Code failed.
@@ -199,7 +225,7 @@ func Released(ctx context.Context, path string) error {
 	defer cancel()
 	var left string
 	if !wait.Until(ctx, pollEvery, func() bool { left = loopBelow(path); return left == "" }) {
-		return errs.E(errs.Failed, "%s still has %s, which is mounted in another namespace", left, path)
+		return errs.E(errs.Failed, "%s still has a file of %s", left, path).WithFix("end what was started in a mount namespace of its own meanwhile")
 	}
 	return nil
 }

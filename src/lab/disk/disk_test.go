@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestACutLosesWhatHasNotReachedTheDisk(t *testing.T) {
 func TestADetachedDiskLeavesNeitherMountNorLoopDevice(t *testing.T) {
 	d := attached(t)
 	write(t, filepath.Join(d.At, "later"), "stays", false)
-	if loopBelow(filepath.Dir(d.Image)) == "" || !mount.At(d.At) {
+	if loopBelow(filepath.Dir(d.Image)) == "" || !d.Attached() {
 		t.Fatal("an attached disk has no loop device, or no mount")
 	}
 	if err := d.Detach(t.Context()); err != nil {
@@ -93,6 +94,27 @@ func TestADetachedDiskLeavesNeitherMountNorLoopDevice(t *testing.T) {
 	if err := d.Attach(); err != nil || text(d, "later") != "stays" {
 		t.Errorf("%v %q", err, text(d, "later"))
 	}
+}
+
+// A machine that is started while disks are attached gets copies of their mounts.
+func TestADiskIsDetachedInEveryNamespace(t *testing.T) {
+	d := attached(t)
+	other := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "slave", "sh", "-c", "echo; exec sleep 600")
+	out, err := other.StdoutPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err == nil {
+		_, err = out.Read(make([]byte, 1)) // its namespace is made
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Detach(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_ = other.Process.Kill()
+	_ = other.Wait()
 }
 
 func TestOnlyADiskOfItsOwnIsCut(t *testing.T) {

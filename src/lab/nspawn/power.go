@@ -8,7 +8,6 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/disk"
-	"chatlab/src/lab/mount"
 )
 
 // diskSize is the size of a machine's disk, in bytes: for databases and the lists of
@@ -53,7 +52,7 @@ func (m *machine) clear(ctx context.Context) error {
 // powerOff kills the machine at once, and its disk loses what was not written.
 func (m *machine) powerOff(ctx context.Context) error {
 	end(m.name)
-	if d := m.disk(); mount.At(d.At) {
+	if d := m.disk(); d.Attached() {
 		if err := d.Cut(); err != nil {
 			return err
 		}
