@@ -25,6 +25,7 @@ type undo struct {
 	Restore bool       `json:"restore,omitempty"` // the service's own configuration
 	Join    bool       `json:"join,omitempty"`    // the node's cable to the private network
 	PowerOn bool       `json:"power_on,omitempty"`
+	Run     []string   `json:"run,omitempty"`     // a command of the node
 	File    string     `json:"file,omitempty"`    // on this machine, with
 	Content []byte     `json:"content,omitempty"` // what was in it
 }
@@ -220,6 +221,10 @@ func (u undo) perform(ctx context.Context, l *lab.Lab) error {
 	}
 	if u.Join || u.PowerOn {
 		return u.repair(ctx, host)
+	}
+	if len(u.Run) > 0 {
+		_, err := host.Run(ctx, u.Run...)
+		return err
 	}
 	if u.Restore {
 		tunable, ok := host.(lab.Tunable)

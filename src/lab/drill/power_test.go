@@ -83,3 +83,35 @@ func TestALabWhoseDisksDoNotServeADrillIsSkippedWithTheReason(t *testing.T) {
 		}
 	}
 }
+
+func TestACommandOfTheNodeHeals(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, fullName)
+	l := lossyLab{Target: &recorder{}, disk: lab.Disk{Dir: dir, Own: true}}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := cutShort(t, undo{Node: "log", Run: []string{"rm", "-f", file}})
+	if n, err := Heal(t.Context(), &lab.Lab{Target: l}, state); n != 1 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the file is still there")
+	}
+}
+
+func TestAFullDiskMustBeRefusedWithItsOwnCode(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refused map[errs.Code]int
+		ok      bool
+	}{
+		"unavailable": {map[errs.Code]int{errs.Unavailable: 3, errs.RateLimited: 1}, true},
+		"nobody told": {nil, false},
+		"other code":  {map[errs.Code]int{errs.Unavailable: 3, errs.Internal: 1}, false},
+	} {
+		r := &run{crew: &crew{}, report: report(func(r *Report) { r.Account.Refused = tt.refused })}
+		if err := r.onlyUnavailable(t.Context()); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
