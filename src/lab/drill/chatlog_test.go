@@ -11,13 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit/chattest"
 	"chatlab/src/token"
 	"chatlab/src/wire"
 )
 
 // storedLog is a log whose history can be changed on its way to a reader.
 type storedLog struct {
-	*chat.Memory
+	*chattest.Memory
 	change func([]wire.Message) []wire.Message
 }
 
@@ -37,7 +38,7 @@ func aLog(t *testing.T) (*run, *storedLog) {
 		raw, _, err := ring.Issue("d1-probe", time.Now())
 		return raw, err
 	}}}
-	log := &storedLog{Memory: chat.NewMemory()}
+	log := &storedLog{Memory: chattest.NewMemory()}
 	r.ledger.speaker("d1-u0", "kim", "one")
 	for range 10 {
 		n, text := r.ledger.says("d1-u0", " says so")

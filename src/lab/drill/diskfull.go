@@ -96,7 +96,7 @@ func (r *run) onlyUnavailable(context.Context) error {
 	for _, m := range r.crew.chats {
 		merge(refused, m.chat.Stats().Refused) // the client sends these lines again
 	}
-	merge(refused, r.report.Account.Refused)
+	merge(refused, r.report.Refused)
 	if refused[errs.Unavailable] == 0 {
 		return errs.E(errs.Failed, "no user was told %s while a disk was full", errs.Unavailable)
 	}

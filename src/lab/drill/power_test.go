@@ -109,7 +109,7 @@ func TestAFullDiskMustBeRefusedWithItsOwnCode(t *testing.T) {
 		"nobody told": {nil, false},
 		"other code":  {map[errs.Code]int{errs.Unavailable: 3, errs.Internal: 1}, false},
 	} {
-		r := &run{crew: &crew{}, report: report(func(r *Report) { r.Account.Refused = tt.refused })}
+		r := &run{crew: &crew{}, report: report(func(r *Report) { r.Refused = tt.refused })}
 		if err := r.onlyUnavailable(t.Context()); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
 		}
