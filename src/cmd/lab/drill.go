@@ -20,8 +20,7 @@ import (
 )
 
 func drillCommand(o *options) *cobra.Command {
-	opt := drill.Options{}
-	var list, alarms bool
+	var opt asked
 	cmd := &cobra.Command{
 		Use:   "drill [NAME...]",
 		Short: "Break the lab on purpose, under load, heal it, and give a verdict",
@@ -41,13 +40,13 @@ func drillCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if list {
+			if opt.list {
 				return listDrills(o)
 			}
-			if err := checkOptions(opt); err != nil {
+			if err := opt.check(); err != nil {
 				return err
 			}
-			return runDrills(cmd.Context(), o, drills, opt, alarms)
+			return runDrills(cmd.Context(), o, drills, opt)
 		},
 	}
 	flags := cmd.Flags()
@@ -57,9 +56,17 @@ func drillCommand(o *options) *cobra.Command {
 	flags.IntVar(&opt.Rate, "rate", 600, "lines a second, all users together")
 	flags.Uint64Var(&opt.Seed, "seed", 1, "of the random mix: the same seed, the same faults")
 	flags.DurationVar(&opt.Recovery, "recovery", 2*time.Second, "longest time from a heal to a served user")
-	flags.BoolVar(&alarms, "alarms", false, "the lab's Zabbix server must raise the right problems, no others, and find them over")
-	flags.BoolVar(&list, "list", false, "only name the drills, and say why one cannot run here")
+	flags.BoolVar(&opt.alarms, "alarms", false, "the lab's Zabbix server must raise the right problems, no others, and find them over")
+	flags.BoolVar(&opt.list, "list", false, "only name the drills, and say why one cannot run here")
+	flags.StringVar(&opt.report, "report", "", "`file` for a report: .json, .xml (JUnit) or .html (one page with a timeline)")
 	return cmd
+}
+
+// asked is what the flags of a drill say.
+type asked struct {
+	drill.Options
+	list, alarms bool
+	report       string // file, "" for none
 }
 
 // listed is a drill of the list.
@@ -99,13 +106,14 @@ func listDrills(o *options) error {
 }
 
 // runDrills makes sure that the lab is well, then runs one drill after the other.
-func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.Options, alarms bool) error {
+func runDrills(ctx context.Context, o *options, drills []drill.Drill, ask asked) error {
+	opt := ask.Options
 	opt.Progress = func(line string) { fmt.Fprintf(o.progressOut(), "  … %s\n", line) }
-	l, opt, err := prepareDrills(ctx, o, opt, alarms)
+	l, opt, err := prepareDrills(ctx, o, opt, ask.alarms)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	results := drillResults{Reports: []*drill.Report{}}
+	results := drill.Outcome{Reports: []*drill.Report{}, Skipped: []drill.Skip{}}
 	for _, d := range drills {
 		if why := d.Skipped(l); why != "" {
 			results.Skipped = append(results.Skipped, drill.Skip{Drill: d.Name, Why: why})
@@ -121,13 +129,13 @@ func runDrills(ctx context.Context, o *options, drills []drill.Drill, opt drill.
 			report.Print(o.env.Stdout)
 		}
 		if report.Interrupted {
-			return results.end(o, app.ErrInterrupted)
+			return endDrills(o, results, ask.report, app.ErrInterrupted)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return results.end(o, nil)
+	return endDrills(o, results, ask.report, nil)
 }
 
 // interrupted returns the error, or that the caller was interrupted.
@@ -189,26 +197,20 @@ func (o *options) progressOut() io.Writer {
 	return o.env.Stdout
 }
 
-// drillResults is what came of the drills of one command.
-type drillResults struct {
-	Reports []*drill.Report
-	Skipped []drill.Skip
-}
-
-// end writes the sum, and returns the error of the drills that failed. first is an
-// error that comes before theirs.
-func (r *drillResults) end(o *options, first error) error {
+// endDrills writes the reports and the sum, and returns the error of the drills that
+// failed. first is an error that comes before theirs.
+func endDrills(o *options, r drill.Outcome, file string, first error) error {
 	if o.json {
 		if err := writeJSON(o.env.Stdout, r.Reports); err != nil {
 			return err
 		}
 	}
-	var failed []string
-	for _, report := range r.Reports {
-		if !report.OK {
-			failed = append(failed, report.Drill)
+	if file != "" {
+		if err := r.Save(file); err != nil {
+			return err
 		}
 	}
+	failed := r.Failed()
 	fmt.Fprintf(o.progressOut(), "%d drills: %d ok, %d failed, %d skipped\n",
 		len(r.Reports)+len(r.Skipped), len(r.Reports)-len(failed), len(failed), len(r.Skipped))
 	switch {

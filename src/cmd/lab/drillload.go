@@ -7,9 +7,8 @@ import (
 	"chatlab/src/lab/inventory"
 )
 
-// checkOptions names the option of a drill that makes no sense, with its value. Code
-// usage.
-func checkOptions(opt drill.Options) error {
+// check names the option of a drill that makes no sense, with its value. Code usage.
+func (opt asked) check() error {
 	bad := func(format string, args ...any) error { return errs.E(errs.Usage, format, args...) }
 	switch {
 	case opt.For <= 0:
@@ -22,6 +21,8 @@ func checkOptions(opt drill.Options) error {
 		return bad("--rate %d must be at least half of --users %d", opt.Rate, opt.Users)
 	case opt.Rooms < 0:
 		return bad("--rooms %d must not be negative", opt.Rooms)
+	case opt.report != "":
+		return drill.CheckFile(opt.report)
 	}
 	return nil
 }

@@ -34,20 +34,22 @@ func TestALoadThatAChatServerRefusesIsRefusedWithWhatFits(t *testing.T) {
 }
 
 func TestAWrongOptionIsNamedWithItsValue(t *testing.T) {
-	good := drill.Options{For: time.Second, Recovery: time.Second, Users: 2, Rate: 1}
-	if err := checkOptions(good); err != nil {
+	good := asked{Options: drill.Options{For: time.Second, Recovery: time.Second, Users: 2, Rate: 1}, report: "report.HTML"}
+	if err := good.check(); err != nil {
 		t.Error(err)
 	}
-	for want, change := range map[string]func(*drill.Options){
-		"--for 0s ":       func(o *drill.Options) { o.For = 0 },
-		"--recovery -1s ": func(o *drill.Options) { o.Recovery = -time.Second },
-		"--users 1 ":      func(o *drill.Options) { o.Users = 1 },
-		"--rate 0 ":       func(o *drill.Options) { o.Rate = 0 },
-		"--rooms -3 ":     func(o *drill.Options) { o.Rooms = -3 },
+	for want, change := range map[string]func(*asked){
+		"--for 0s ":                  func(o *asked) { o.For = 0 },
+		"--recovery -1s ":            func(o *asked) { o.Recovery = -time.Second },
+		"--users 1 ":                 func(o *asked) { o.Users = 1 },
+		"--rate 0 ":                  func(o *asked) { o.Rate = 0 },
+		"--rooms -3 ":                func(o *asked) { o.Rooms = -3 },
+		"--report r.txt ":            func(o *asked) { o.report = "r.txt" },
+		"there is no folder nowhere": func(o *asked) { o.report = "nowhere/r.xml" },
 	} {
 		opt := good
 		change(&opt)
-		if err := checkOptions(opt); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), want) {
+		if err := opt.check(); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v has no %q", err, want)
 		}
 	}

@@ -16,6 +16,8 @@ const (
 	unsent    = "unsent"    // there though nobody said it
 )
 
+var accountWords = []string{lost, missing, doubled, reordered, altered, late, unsent}
+
 // Account counts what is wrong with the lines or events of one place.
 type Account struct {
 	Lost      int `json:"lost"`
@@ -60,7 +62,7 @@ func (a *Account) merge(b Account) {
 
 // words lists the words that were found, in the order of the account.
 func (a *Account) words() (found []string) {
-	for _, word := range []string{lost, missing, doubled, reordered, altered, late, unsent} {
+	for _, word := range accountWords {
 		if *a.counter(word) > 0 {
 			found = append(found, word)
 		}
@@ -73,7 +75,7 @@ func (a *Account) clean() bool { return len(a.words()) == 0 }
 // String writes every word with its number.
 func (a *Account) String() string {
 	var out []string
-	for _, word := range []string{lost, missing, doubled, reordered, altered, late, unsent} {
+	for _, word := range accountWords {
 		out = append(out, fmt.Sprintf("%s %d", word, *a.counter(word)))
 	}
 	return strings.Join(out, "  ")

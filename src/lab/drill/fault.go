@@ -77,6 +77,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	}
 	r.report.Faults++
 	r.say("%s", f.name)
+	span := r.report.begins(f.name)
 	madeErr := f.make(ctx)
 	if madeErr == nil {
 		r.hold(ctx, f)
@@ -89,6 +90,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	if err := healSteps(healing, r.lab, r.journal, f.undos); err != nil {
 		return errors.Join(madeErr, err)
 	}
+	span.Healed = r.report.since()
 	if madeErr != nil {
 		return madeErr
 	}
@@ -96,6 +98,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	if err != nil {
 		return err
 	}
+	span.Served = r.report.since()
 	r.report.back(f.name, back, f.grace, where.String())
 	full, end := r.outlasting(wholeLimit)
 	defer end()

@@ -254,7 +254,7 @@ func TestLabelsAreReadBackAndNothingElseIs(t *testing.T) {
 
 func TestTheAccountSaysEveryWord(t *testing.T) {
 	var a Account
-	for i, word := range []string{lost, missing, doubled, reordered, altered, late, unsent} {
+	for i, word := range accountWords {
 		a.add(word, 0, "none")
 		a.add(word, i+1, "first of "+word)
 		a.add(word, 1, "second")

@@ -34,6 +34,7 @@ type Report struct {
 	Settled    Seconds           `json:"settled"`              // from the end of the load to the last event stored
 	Counted    Seconds           `json:"account"`              // that the account took
 	Took       Seconds           `json:"took"`
+	Timeline   Timeline          `json:"timeline"`
 	Memory     map[string]Memory `json:"memory"`
 	Alarms     []Raised          `json:"alarms,omitempty"`  // with --alarms
 	Cleared    Seconds           `json:"cleared,omitempty"` // from the last event stored to no alarm
@@ -115,12 +116,6 @@ func (r *Report) words() []string {
 	return all.words()
 }
 
-// Skip is a drill that a lab cannot do, and the reason.
-type Skip struct {
-	Drill string `json:"drill"`
-	Why   string `json:"why"`
-}
-
 // verdict is one word, or FAILED with the words of the account.
 func (r *Report) verdict() string {
 	switch words := r.words(); {
@@ -158,11 +153,8 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  readers  readers %d  rooms %d  lines %d  dropped %d  %s\n", v.Readers, v.Rooms, v.Lines, v.Dropped, &v.Account)
 	fmt.Fprintf(w, "  users    signed_up %d  lost %d\n", r.Users.SignedUp, r.Users.Lost)
 	r.printTimes(w)
-	for _, b := range r.Broken {
-		fmt.Fprintf(w, "  broken   %s\n", b)
-	}
-	if r.Error != "" {
-		fmt.Fprintf(w, "  error    %s\n", strings.ReplaceAll(r.Error, "\n", "; "))
+	for _, reason := range r.reasons() {
+		fmt.Fprintf(w, "  %s\n", reason)
 	}
 	fmt.Fprintf(w, "  verdict  %s\n", r.Verdict)
 }
@@ -187,11 +179,11 @@ func (r *Report) printTimes(w io.Writer) {
 	if r.Alarms != nil {
 		fmt.Fprintf(w, "  alarms   %d, all over %s after the last event was stored\n", len(r.Alarms), r.Cleared)
 	}
-	r.printFirst(w)
 }
 
-// printFirst names the first finding of each word at each place.
-func (r *Report) printFirst(w io.Writer) {
+// reasons lists why the verdict is not ok: expectations that did not hold, the
+// error, and the first finding of each word at each place.
+func (r *Report) reasons() (out []string) {
 	places := map[string]map[string]string{"events": r.Events.First, "readers": r.Readers.First}
 	for _, log := range r.ChatLogs {
 		places["chat log at "+log.Server] = log.First
@@ -201,7 +193,14 @@ func (r *Report) printFirst(w io.Writer) {
 	}
 	for _, place := range slices.Sorted(maps.Keys(places)) {
 		for _, word := range slices.Sorted(maps.Keys(places[place])) {
-			fmt.Fprintf(w, "  %-8s first of %s: %s\n", word, place, places[place][word])
+			out = append(out, fmt.Sprintf("%-8s first of %s: %s", word, place, places[place][word]))
 		}
 	}
+	for _, b := range r.Broken {
+		out = append(out, "broken   "+b)
+	}
+	if r.Error != "" {
+		out = append(out, "error    "+strings.ReplaceAll(r.Error, "\n", "; "))
+	}
+	return out
 }

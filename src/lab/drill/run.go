@@ -92,6 +92,7 @@ func (r *run) prepare(ctx context.Context) error {
 func (r *run) perform(ctx context.Context, d Drill) error {
 	memory := watchMemory(r.lab, r.ops, r.report)
 	defer memory.stop()
+	defer r.sample()()
 	alarmed := r.watchAlarms(ctx, d)
 	load := r.crew.work(ctx)
 	faults, cancel := context.WithTimeout(ctx, r.opt.For)
