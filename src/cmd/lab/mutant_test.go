@@ -47,6 +47,11 @@ func TestADrillFindsEachMutant(t *testing.T) {
 		}
 		if len(reports) != 1 || reports[0].Verdict != want || exitStatus(err) != status {
 			t.Errorf("mutant %q: status %d, want %q, %+v\n%s", m.name, exitStatus(err), want, reports, stderr)
+			continue
+		}
+		// Every part of the account has looked at something.
+		if got := reports[0]; got.ChatLogs[0].Stored == 0 || got.Events.Stored == 0 || got.Readers.Lines == 0 || got.Users.SignedUp == 0 {
+			t.Errorf("mutant %q: %+v", m.name, got)
 		}
 	}
 }
