@@ -50,7 +50,7 @@ func (r *run) readChatLogs(ctx context.Context) []ChatLog {
 func (r *run) readChatLog(ctx context.Context, node inventory.Node) (log ChatLog, broken []string) {
 	log = ChatLog{Server: node.Name, rooms: map[string][]uint64{}}
 	addr := r.lab.Inventory.Address(inventory.Chatd, node)
-	p := r.ledger.open()
+	p := r.ledger.open(inChatLog)
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(readers)

@@ -104,7 +104,7 @@ func TestARoomIsReadFromItsBeginningToItsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, log := aLog(t)
 			log.change = tt.change
-			reader := &roomReader{log: r.ledger.open()}
+			reader := &roomReader{log: r.ledger.open(inChatLog)}
 			if err := r.readRoom(t.Context(), reader, served(t, log), "one"); err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +124,7 @@ func TestAReaderThatDoesNotReachTheEndSaysWhere(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	reader := &roomReader{log: r.ledger.open()}
+	reader := &roomReader{log: r.ledger.open(inChatLog)}
 	err := r.readRoom(ctx, reader, served(t, log), "one")
 	if err == nil || !strings.Contains(err.Error(), "it has sequence 7 of 10") {
 		t.Errorf("%v", err)

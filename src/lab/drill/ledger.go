@@ -27,9 +27,16 @@ type line struct {
 	id    uint64 // of the client's id; 0 until it is known
 	seq   uint64 // 0 until it is known
 	fate  fate
-	shown bool // to a user, so that it must be stored
-	here  byte // how often the place that is being read has it
+	shown bool        // to a user, so that it must be stored
+	here  [kinds]byte // how often the place that is being read has it
 }
+
+// The kinds of place that store lines. One of each is read at a time.
+const (
+	inChatLog = iota
+	inEventLog
+	kinds
+)
 
 // speaker is a source of numbered lines: one user in one room.
 type speaker struct {

@@ -77,7 +77,7 @@ func (s story) tell(r rules) Account {
 	if s.shown {
 		l.reading().shows(l.message(said(7, text)))
 	}
-	p := l.open()
+	p := l.open(inChatLog)
 	p.rules = r
 	for _, m := range s.stored {
 		p.stored(l.message(m))
@@ -167,7 +167,7 @@ var signings = map[string]signStory{
 func (s signStory) tell(r rules) (a Account, repeated int) {
 	l := newLedger()
 	l.signed(signIn, "kim", s.requests, s.answer)
-	p := l.open()
+	p := l.openEvents()
 	p.rules = r
 	for data, n := range map[string]int{"success": s.good, "fail": s.bad} {
 		for range n {
@@ -188,6 +188,15 @@ func TestTheEventsOfASignInLieWithinItsRequests(t *testing.T) {
 		if got := a.words(); !slices.Equal(got, want) || repeated != s.repeated {
 			t.Errorf("%s: %v, %d repeated", name, got, repeated)
 		}
+	}
+}
+
+func TestASignInWhileTheEventLogIsReadIsNotLost(t *testing.T) {
+	l := newLedger()
+	p := l.openEvents()
+	l.signed(signIn, "kim", 1, nil)
+	if _, _ = p.closeEvents(); !p.clean() {
+		t.Errorf("%v", p)
 	}
 }
 
@@ -212,7 +221,7 @@ func TestAPlaceIsReadAgainFromNothing(t *testing.T) {
 	l.receipt("d1-u0", n, said(7, text), nil)
 	l.signed(signIn, "kim", 1, nil)
 	for range 2 {
-		p := l.open()
+		p := l.openEvents()
 		p.stored(l.message(said(7, text)))
 		l.sawSigning(event.Event{Category: signIn, Subject: "kim", Data: "success"})
 		if stored, _ := p.closeEvents(); stored != 2 || !p.clean() {

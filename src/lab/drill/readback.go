@@ -52,7 +52,7 @@ func openLog(r *run) (*mongodb.Log, error) {
 // readOnce reads in one pass: the embedded database reads all that it has for
 // every query.
 func (r *run) readOnce(ctx context.Context, log *mongodb.Log) error {
-	p := r.ledger.open()
+	p := r.ledger.openEvents()
 	since := r.report.began.Add(-time.Minute) // clocks of machines differ
 	for rec, err := range log.Scan(ctx, mongodb.Filter{Since: since}) {
 		if err != nil {

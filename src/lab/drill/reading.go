@@ -13,6 +13,7 @@ import (
 type reading struct {
 	ledger *ledger
 	rules  rules
+	kind   int
 	Account
 	strange map[uint64]int // lines without a label of the ledger, by sequence
 }
@@ -23,6 +24,7 @@ type sighting struct {
 	user, room string // room is "" where the place does not say it
 	seq        uint64 // 0 where the place does not have it
 	id         uint64 // hash; 0 where the place does not have it
+	again      bool   // the place had the line before
 }
 
 // rules are the comparisons of an account. A test leaves out one at a time.
@@ -41,7 +43,7 @@ type sightingRule struct {
 // lineRule is one way in which a line can be wrong once its place was read.
 type lineRule struct {
 	word string
-	off  func(was *line) int
+	off  func(was *line, here int) int // here is how often the place has it
 }
 
 func allRules() rules {
@@ -54,20 +56,20 @@ var sightingRules = []sightingRule{
 	{altered, func(_ *ledger, by *speaker, _ *line, is sighting) bool { return is.room != "" && is.room != by.room }},
 	{altered, func(_ *ledger, _ *speaker, was *line, is sighting) bool { return is.id != 0 && is.id != was.id }},
 	{reordered, func(_ *ledger, _ *speaker, was *line, is sighting) bool {
-		return was.here == 0 && is.seq != 0 && is.seq != was.seq
+		return !is.again && is.seq != 0 && is.seq != was.seq
 	}},
 }
 
 var lineRules = []lineRule{
-	{lost, func(was *line) int {
-		if was.here == 0 && (was.fate == acked || was.shown) {
+	{lost, func(was *line, here int) int {
+		if here == 0 && (was.fate == acked || was.shown) {
 			return 1
 		}
 		return 0
 	}},
-	{doubled, func(was *line) int { return int(was.here) - 1 }},
-	{late, func(was *line) int {
-		if was.fate == refused && was.here > 0 {
+	{doubled, func(_ *line, here int) int { return here - 1 }},
+	{late, func(was *line, here int) int {
+		if was.fate == refused && here > 0 {
 			return 1
 		}
 		return 0
@@ -78,19 +80,19 @@ func (l *ledger) reading() *reading {
 	return &reading{ledger: l, rules: allRules(), strange: map[uint64]int{}}
 }
 
-// open begins the reading of a place that stores lines. One is read at a time.
-func (l *ledger) open() *reading {
+// open begins the reading of a place that stores lines. One of a kind is read at a
+// time.
+func (l *ledger) open(kind int) *reading {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.speakers {
 		for i := range s.lines {
-			s.lines[i].here = 0
+			s.lines[i].here[kind] = 0
 		}
 	}
-	for _, s := range l.signs {
-		s.good, s.bad = 0, 0
-	}
-	return l.reading()
+	p := l.reading()
+	p.kind = kind
+	return p
 }
 
 // message is a line as a chat server shows it.
@@ -112,8 +114,8 @@ func (p *reading) finds(word string, n int, name string) {
 func (p *reading) stored(s sighting) {
 	p.ledger.mu.Lock()
 	defer p.ledger.mu.Unlock()
-	if it := p.compare(s); it != nil && it.here < 255 {
-		it.here++
+	if it := p.compare(s); it != nil && it.here[p.kind] < 255 {
+		it.here[p.kind]++
 	}
 }
 
@@ -137,6 +139,7 @@ func (p *reading) compare(s sighting) *line {
 		return nil
 	}
 	it.locate(s.seq, s.id)
+	s.again = it.here[p.kind] > 0
 	for _, rule := range p.rules.sightings {
 		if rule.off(p.ledger, by, it, s) {
 			p.add(rule.word, 1, firstWord(s.text))
@@ -155,11 +158,12 @@ func (p *reading) close() (stored int) {
 	for name, s := range p.ledger.speakers {
 		for n := range s.lines {
 			it := &s.lines[n]
-			if it.here > 0 {
+			here := int(it.here[p.kind])
+			if here > 0 {
 				stored++
 			}
 			for _, rule := range p.rules.lines {
-				if off := rule.off(it); off > 0 {
+				if off := rule.off(it, here); off > 0 {
 					p.add(rule.word, off, label(name, n))
 				}
 			}
@@ -173,6 +177,18 @@ func (p *reading) recogniseShown() {
 	p.ledger.mu.Lock()
 	defer p.ledger.mu.Unlock()
 	p.recognise()
+}
+
+// openEvents is open of the event log, which has sign-ups and sign-ins too.
+func (l *ledger) openEvents() *reading {
+	p := l.open(inEventLog)
+	l.expectEvents()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.signs {
+		s.good, s.bad = 0, 0
+	}
+	return p
 }
 
 // closeEvents is close of the event log, and accounts for sign-ups and sign-ins
@@ -201,7 +217,7 @@ func (p *reading) recognise() {
 				it := &s.lines[n]
 				if times := p.strange[it.seq]; times > 0 && it.seq > 0 {
 					p.add(altered, times, label(name, n))
-					it.here++
+					it.here[p.kind]++
 					delete(p.strange, it.seq)
 				}
 			}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 )
@@ -158,11 +160,12 @@ func (r *run) settle(ctx context.Context) error {
 		r.report.Broken = append(r.report.Broken, broken...)
 	}
 	counting := time.Now()
-	r.say("reading the chat log at every server, from its beginning")
+	r.say("reading the chat log at every server, from its beginning, and the log database back")
+	var events errgroup.Group
+	events.Go(func() error { return r.readBack(ctx, began) })
 	r.report.ChatLogs = r.readChatLogs(ctx)
 	r.report.Readers = r.crew.views(ctx, longestLog(r.report.ChatLogs))
-	r.say("reading the log database back")
-	err := r.readBack(ctx, began)
+	err := events.Wait()
 	r.say("signing every user in again")
 	r.report.Users = r.signInAgain(ctx, r.crew.auth)
 	r.report.Totals = r.ledger.totals()

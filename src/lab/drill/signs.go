@@ -20,6 +20,7 @@ const (
 type signing struct {
 	acked, refused, unknown int // calls
 
+	due      int // calls that were acknowledged before the event log is read
 	possible int // requests that may have been done
 	requests int // requests, the refused ones too
 	good     int // stored events of success
@@ -91,6 +92,16 @@ func (l *ledger) sawSigning(e event.Event) bool {
 	return true
 }
 
+// expectEvents takes the calls that were acknowledged until now as those whose
+// events must be stored. Clients sign in anew while the event log is read.
+func (l *ledger) expectEvents() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.signs {
+		s.due = s.acked
+	}
+}
+
 // signingRule is one way in which the events of a user can be wrong.
 type signingRule struct {
 	word string
@@ -98,7 +109,7 @@ type signingRule struct {
 }
 
 var signingRules = []signingRule{
-	{lost, func(s *signing) int { return s.acked - s.good }},
+	{lost, func(s *signing) int { return s.due - s.good }},
 	{late, func(s *signing) int {
 		if s.possible > 0 {
 			return 0

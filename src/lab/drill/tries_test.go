@@ -61,6 +61,7 @@ func TestASignInAskedOfTwoServersIsTwoEvents(t *testing.T) {
 	for range 2 {
 		c.sign(t.Context(), s)
 	}
+	r.ledger.expectEvents()
 	p := r.ledger.reading()
 	if _, repeated := p.closeEvents(); r.ledger.totals().Acked != 4 || repeated != 1 || !p.clean() {
 		t.Errorf("%d repeated, %v", repeated, p)
@@ -99,6 +100,7 @@ func TestWhoIsNotServedAsksAgain(t *testing.T) {
 	t.Cleanup(auth.Close)
 	c, s := &crew{r: r}, &signer{name: "d1-s0", auth: auth}
 	c.signUntilServed(t.Context(), s)
+	r.ledger.expectEvents()
 	p := r.ledger.reading()
 	if _, _ = p.closeEvents(); !p.clean() {
 		t.Errorf("%v", p)

@@ -82,7 +82,7 @@ func TestEveryFieldOfAnEventIsCompared(t *testing.T) {
 		l.receipt("d1-u0", n, said(7, text), nil)
 		rec := mongodb.Record{Event: event.Event{Server: "chat", Category: "chat", Subject: "kim", Data: text}, Exact: true}
 		tt.change(&rec)
-		p := l.open()
+		p := l.openEvents()
 		p.event(rec)
 		p.closeEvents()
 		if got := p.words(); !slices.Equal(got, tt.words) {
