@@ -116,6 +116,9 @@ func Catalogue() []Drill {
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff, alarms: darkness},
 		{Name: "power-cut", About: "each machine in turn, then all at once, lose what is not on the disk", power: true, loses: true, act: powerCut, alarms: blackout},
 		{Name: "crash-and-power", About: "the chat log's leader is killed, its followers too or without power; they come back first", power: true, loses: true, lacks: clustered, act: crashAndPower, alarms: blackout},
+		{Name: "lost-disk", About: "each member of the chat log in turn finds its folder empty", tunes: true, lacks: clustered, act: lostDisk, alarms: blackout},
+		{Name: "old-copy", About: "a member of the chat log comes back with an old copy of its folder", tunes: true, lacks: clustered, act: oldCopy, alarms: blackout},
+		{Name: "pause-leader", About: "the leader of the chat log stops answering (SIGSTOP)", lacks: clustered, act: pauseLeader, alarms: blackout},
 		{Name: "lost-quorum", About: "the larger part of the machines is killed, then all", power: true, lacks: quorate, act: lostQuorum, alarms: blackout},
 		{Name: "restart-all", About: "every service is restarted, one after the other", plan: true, act: restartAll},
 	}

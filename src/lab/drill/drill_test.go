@@ -46,7 +46,7 @@ func localInventory(t *testing.T) *inventory.Inventory {
 
 func TestADrillThatALabCannotDoSaysWhy(t *testing.T) {
 	l := &lab.Lab{Inventory: localInventory(t), Target: &recorder{}}
-	cannot := map[string]string{"stop-mariadb": "no mariadb", "partition": "cable", "packet-loss": "cable", "power-off": "power", "power-cut": "power", "disk-full": "disk", "crash-and-power": "not three of chatd", "split-network": "not three of authd", "lost-quorum": "not three of authd"}
+	cannot := map[string]string{"stop-mariadb": "no mariadb", "partition": "cable", "packet-loss": "cable", "power-off": "power", "power-cut": "power", "lost-disk": "three of chatd", "old-copy": "three of chatd", "pause-leader": "three of chatd", "disk-full": "disk", "crash-and-power": "not three of chatd", "split-network": "not three of authd", "lost-quorum": "not three of authd"}
 	for _, d := range Catalogue() {
 		why, want := d.Skipped(l), cannot[d.Name]
 		if (why != "") != (want != "") || !strings.Contains(why, want) {
