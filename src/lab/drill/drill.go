@@ -106,6 +106,7 @@ func Catalogue() []Drill {
 		{Name: "freeze", About: "each daemon in turn stops answering (SIGSTOP)", act: freezeAll},
 		{Name: "spool-full", About: "the spools are full: logd is away and they hold little", tunes: true, act: spoolFull},
 		{Name: "disk-full", About: "the disk of each node in turn is full", fills: true, act: diskFull, alarms: blackout},
+		{Name: "out-of-files", About: "idle connections take all descriptors of each server of the users", act: outOfFiles, alarms: blackout},
 		{Name: "slow-reader", About: "clients that stop reading", act: slowReaders},
 		{Name: "flood", About: "clients far beyond their rate", act: flood},
 		{Name: "torn-spool", About: "half a record and garbage at the end of a spool, a damaged record in its middle", tunes: true, act: tornSpool},

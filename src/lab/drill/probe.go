@@ -58,7 +58,14 @@ func newProbe(ctx context.Context, r *run) (*probe, error) {
 func (p *probe) untilServed(ctx context.Context) (time.Duration, waits, error) {
 	began, w := time.Now(), newWaits()
 	var err error
-	if !wait.Until(ctx, probeEvery, func() bool { err = p.attempt(ctx, w); return err == nil }) {
+	served := wait.Until(ctx, probeEvery, func() bool {
+		now := p.attempt(ctx, w)
+		if ctx.Err() == nil || now == nil || err == nil { // not that of an attempt that ctx cut short
+			err = now
+		}
+		return now == nil
+	})
+	if !served {
 		return 0, w, errs.Wrap(err, errs.Failed, "no user is served after the heal")
 	}
 	return time.Since(began), w, nil
