@@ -51,8 +51,9 @@ debian13: build ## three machines of Debian 13, a proven lab, and away again; ne
 rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
 	.ci/rehearse $(INVENTORIES)
 
-full: build ## the stages that do not fit into CI: growing, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
+full: build ## the stages that do not fit into CI: growing, power cuts, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
 	.ci/grow
+	.ci/power
 	.ci/rehearse ha
 	PROFILE=debian13 .ci/e2e
 	.ci/vm
@@ -78,7 +79,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/power .ci/vm .ci/steps .ci/machines .ci/unfixed .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 	shellcheck -x vagrant/inside.sh vagrant/boxes/common vagrant/boxes/debian12 vagrant/boxes/el7
 
 fmt: ## format the Go code

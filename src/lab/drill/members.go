@@ -86,12 +86,12 @@ const copied = ".copy-of-the-drill"
 func (r *run) fallBehind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, behindLimit)
 	defer cancel()
-	chats := r.id + "-u"
-	before := r.ledger.receipts(chats)
-	if !wait.Until(ctx, probeEvery, func() bool { return r.ledger.receipts(chats) >= before+behind }) {
-		return errs.E(errs.Failed, "only %d lines were acknowledged in %s, an old copy must lack %d", r.ledger.receipts(chats)-before, behindLimit, behind)
+	stored := func() int { return r.ledger.totals().Lines }
+	before := stored()
+	if !wait.Until(ctx, probeEvery, func() bool { return stored() >= before+behind }) {
+		return errs.E(errs.Failed, "only %d lines were acknowledged in %s, an old copy must lack %d", stored()-before, behindLimit, behind)
 	}
-	r.say("the copy lacks %d lines", r.ledger.receipts(chats)-before)
+	r.say("the copy lacks %d lines", stored()-before)
 	return nil
 }
 
