@@ -40,7 +40,7 @@ func TestADrillFindsEachMutant(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "chatlab-mutant"), []byte(m.name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		reports, stderr, err := r.drills(m.drill, "--for", "2s", "--users", "6", "--rate", "60")
+		reports, stderr, err := r.drills(m.drill, "--for", "1s", "--users", "6", "--rate", "100")
 		want, status := "ok", 0
 		if m.word != "" {
 			want, status = "FAILED: "+m.word, 1
