@@ -192,6 +192,7 @@ func TestWrongUseIsStatusTwoWithAHint(t *testing.T) {
 		"unknown target":    {[]string{"up", "--target", "moon"}, `unknown target "moon"`, "--target local"},
 		"unknown profile":   {[]string{"machines", "image", "--profile", "debian99"}, `unknown profile "debian99"`, "--profile debian12|"},
 		"profile of hosts":  {[]string{"check", "--target", "hosts", "--profile", "debian13"}, "--profile is for target nspawn", "leave it out"},
+		"power of hosts":    {[]string{"up", "--target", "hosts", "--power"}, "--power: the power of target hosts cannot be cut", "--target local or nspawn"},
 		"no inventory":      {[]string{"up", "--inventory", filepath.Join(dir, "none")}, "no such file", "--inventory"},
 		"mistaken one":      {[]string{"up", "--inventory", bad}, "host a: public_address is missing", "add public_address"},
 		"doctor of it":      {[]string{"doctor", "--inventory", bad}, "host a: public_address is missing", "add public_address"},

@@ -199,7 +199,7 @@ func TestActionsAreSystemds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []lab.Action{lab.Start, lab.Stop, lab.Restart, lab.Kill, lab.Freeze, lab.Thaw} {
+	for _, a := range []lab.Action{lab.Start, lab.Stop, lab.Restart, lab.Kill, lab.Halt, lab.Freeze, lab.Thaw} {
 		if err := h.Do(t.Context(), inventory.Authd, a); err != nil {
 			t.Error(a, err)
 		}
@@ -212,6 +212,8 @@ start chatlab-authd
 stop chatlab-authd
 restart chatlab-authd
 kill --kill-who=main --signal=KILL chatlab-authd
+kill --signal=KILL chatlab-authd
+stop chatlab-authd
 kill --kill-who=main --signal=STOP chatlab-authd
 kill --kill-who=main --signal=CONT chatlab-authd
 stop chatlab-mongod
