@@ -76,7 +76,7 @@ func (r *run) fillDisk(ctx context.Context, n inventory.Node, hold time.Duration
 
 // restartNode restarts the services of a node and waits until a user is served.
 func (r *run) restartNode(ctx context.Context, n inventory.Node) error {
-	ctx, cancel := begun(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fullLimit)
 	defer cancel()
 	for _, service := range []string{inventory.MongoDB, inventory.MariaDB, inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd} {
 		if slices.Contains(r.lab.Inventory.Services(n), service) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -163,5 +164,15 @@ func TestTheWaitForAUserNamesWhatHeldIt(t *testing.T) {
 	}
 	if !w.mark.After(began) {
 		t.Error("the time is not accounted for")
+	}
+}
+
+func TestAUserWhoIsNeverServedIsNotTheEndOfTheDrillsTime(t *testing.T) {
+	p := &probe{ready: []string{"127.0.0.1:1"}, ops: &http.Client{}}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	_, _, err := p.untilServed(ctx)
+	if !errs.Is(err, errs.Failed) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("%v", err)
 	}
 }

@@ -66,7 +66,8 @@ func (p *probe) untilServed(ctx context.Context) (time.Duration, waits, error) {
 		return now == nil
 	})
 	if !served {
-		return 0, w, errs.Wrap(err, errs.Failed, "no user is served after the heal")
+		// The cause is text only: a deadline of its own is not the end of the drill's time.
+		return 0, w, errs.E(errs.Failed, "no user is served after the heal: %v", err)
 	}
 	return time.Since(began), w, nil
 }
