@@ -79,7 +79,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/power .ci/vm .ci/steps .ci/machines .ci/unfixed .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/power .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 	shellcheck -x vagrant/inside.sh vagrant/boxes/common vagrant/boxes/debian12 vagrant/boxes/el7
 
 fmt: ## format the Go code

@@ -90,7 +90,7 @@ func (r *run) restartNode(ctx context.Context, n inventory.Node) error {
 }
 
 // onlyUnavailable makes sure that users were refused with the code of a service that
-// cannot write, and with no other.
+// cannot write, and with no other but that of a planned restart.
 func (r *run) onlyUnavailable(context.Context) error {
 	refused := map[errs.Code]int{}
 	for _, m := range r.crew.chats {
@@ -101,7 +101,7 @@ func (r *run) onlyUnavailable(context.Context) error {
 		return errs.E(errs.Failed, "no user was told %s while a disk was full", errs.Unavailable)
 	}
 	for code := range refused {
-		if !honest[code] {
+		if !honest[code] && code != errs.Shutdown { // chatd ends to open its log anew
 			return errs.E(errs.Failed, "users were refused with another code than %s: %s", errs.Unavailable, byCode(refused))
 		}
 	}
