@@ -68,10 +68,14 @@ func (c *session) boundsWith(ctx context.Context, seq uint64) (Bounds, error) {
 	return b, err
 }
 
-// replay greets, sends the history, and attaches. The session owns the writer.
+// replay greets, sends the history, and attaches. The session owns the writer. It ends
+// with the token, and with the server: a reader that takes nothing is not waited for.
 func (c *session) replay(room string, after uint64) error {
+	c.setReplaying(true)
+	defer c.setReplaying(false)
+	defer time.AfterFunc(time.Until(c.ends), c.writer.hurry).Stop()
 	if err := c.writer.put(c.welcome(room, after)); err != nil {
-		return err
+		return c.ended(err)
 	}
 	// While whole pages are missing the room must not wait for this reader.
 	for full := true; full; {
@@ -104,19 +108,32 @@ func (c *session) replay(room string, after uint64) error {
 
 // replayPage sends the lines of a page that are not beyond upTo (0: all), and
 // returns the last one's number, and whether there may be more.
-func (c *session) replayPage(room string, after, upTo uint64) (uint64, bool, error) {
+func (c *session) replayPage(room string, after, upTo uint64) (last uint64, full bool, err error) {
+	if err := c.ended(nil); err != nil {
+		return after, false, err
+	}
 	ctx, cancel := c.patience()
 	defer cancel()
-	lines, err := c.server.log.Read(ctx, room, after, page)
+	var out []byte
+	err = c.server.resume.do(ctx, c.member.user, func() (err error) {
+		out, last, full, err = c.renderPage(ctx, room, after, upTo)
+		return err
+	})
 	if err != nil {
 		return after, false, errs.Wrap(err, errs.Unavailable, "the history cannot be read, try again later")
 	}
-	full := len(lines) == page
-	var out []byte
+	return last, full, c.ended(c.writer.put(out))
+}
+
+// renderPage reads a page in the session's mode. full is as of replayPage.
+func (c *session) renderPage(ctx context.Context, room string, after, upTo uint64) (out []byte, last uint64, full bool, err error) {
+	lines, err := c.server.log.Read(ctx, room, after, page)
+	if err != nil {
+		return nil, after, false, err
+	}
 	for _, m := range lines {
 		if upTo > 0 && m.Seq > upTo {
-			full = false
-			break
+			return out, after, false, nil
 		}
 		after = m.Seq
 		if c.plain {
@@ -125,5 +142,14 @@ func (c *session) replayPage(room string, after, upTo uint64) (uint64, bool, err
 			out = wire.AppendMessage(out, m)
 		}
 	}
-	return after, full, c.writer.put(out)
+	return out, after, len(lines) == page, nil
+}
+
+// ended returns the reason for the session's end if its token or the server has ended,
+// else err.
+func (c *session) ended(err error) error {
+	if c.isStopped() || !time.Now().Before(c.ends) {
+		return c.why(errs.E(errs.Timeout, "the session has ended"))
+	}
+	return err
 }

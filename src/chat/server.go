@@ -42,6 +42,7 @@ type Server struct {
 	stats  *Metrics
 	rates  *rates
 	doors  *doors
+	resume *replays
 	aside  chan func() // work that needs a deep stack
 
 	mu       sync.Mutex
@@ -78,7 +79,7 @@ func New(o Options) (*Server, error) {
 	return &Server{
 		log: o.Log, peers: o.Presence, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
 		ln: ln, hub: newHub(o.Log, pace, stats), stats: stats,
-		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections),
+		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections), resume: newReplays(),
 		aside: make(chan func()), open: map[*session]struct{}{},
 	}, nil
 }

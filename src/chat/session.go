@@ -28,8 +28,9 @@ type session struct {
 	drafts []Draft   // lines that are at hand and not yet published
 	plain  bool      // so until the first line says otherwise
 
-	mu      sync.Mutex
-	stopped bool
+	mu        sync.Mutex
+	stopped   bool
+	replaying bool
 }
 
 func newSession(s *Server, conn *net.TCPConn) (*session, error) {
@@ -71,6 +72,15 @@ func (c *session) stop() {
 	defer c.mu.Unlock()
 	c.stopped = true
 	_ = c.conn.SetReadDeadline(time.Unix(1, 0))
+	if c.replaying {
+		c.writer.hurry()
+	}
+}
+
+func (c *session) setReplaying(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.replaying = yes
 }
 
 func (c *session) isStopped() bool {
@@ -242,8 +252,8 @@ func (c *session) lines() error {
 		}
 		// The deadline is looked at only where the session waits, and one that
 		// always has a line at hand never does.
-		if c.isStopped() || !time.Now().Before(c.ends) {
-			return c.why(errs.E(errs.Timeout, "the session has ended"))
+		if err := c.ended(nil); err != nil {
+			return err
 		}
 		c.server.stats.bytesIn.Add(float64(len(line)))
 		if err := c.line(line); err != nil {

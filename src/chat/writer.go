@@ -295,16 +295,24 @@ func (w *writer) release() {
 	w.flush()
 }
 
+// hurry gives a peer that takes nothing another moment, and lets nothing of the room
+// follow.
+func (w *writer) hurry() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closing = true
+	if w.blocked {
+		_ = w.conn.SetWriteDeadline(time.Now().Add(lastTimeout))
+	}
+}
+
 // finish sends a last line, if there is one, waits until it is written or
 // cannot be, and lets nothing follow.
 func (w *writer) finish(last []byte) {
 	w.mu.Lock()
-	w.closing = true
 	w.own = append(w.own, last...)
-	if w.blocked {
-		_ = w.conn.SetWriteDeadline(time.Now().Add(lastTimeout))
-	}
 	w.mu.Unlock()
+	w.hurry()
 	w.flush()
 	w.mu.Lock()
 	var idle <-chan struct{}
