@@ -2,6 +2,7 @@ package natslog_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -116,9 +117,16 @@ func TestAMemberWithAnOlderCopyOfItsFilesIsAsTheOthersAgain(t *testing.T) {
 	}
 	say(0, 30)
 	r.stop(lost)
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Until(t, "the folder is copied", func() bool { // JetStream removes files after it has stopped
+		if err := os.RemoveAll(copied); err != nil {
+			t.Fatal(err)
+		}
+		err := os.CopyFS(copied, os.DirFS(dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	r.start(lost)
 	r.ready()
 	say(30, 60)

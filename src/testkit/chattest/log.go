@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"chatlab/src/chat"
+	"chatlab/src/testkit"
 	"chatlab/src/wire"
 )
-
-const patience = 20 * time.Second
 
 // Log runs the contract suite. open returns an empty log that ends with the
 // test.
@@ -36,7 +35,7 @@ func Log(t *testing.T, open func(t *testing.T) chat.Log) {
 		"a cancelled call fails":                        cancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 			defer cancel()
 			test(t, ctx, open(t))
 		})
