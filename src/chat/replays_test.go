@@ -20,11 +20,10 @@ type counted struct {
 	*chattest.Memory
 	hold chan struct{}
 
-	mu     sync.Mutex
-	now    int
-	most   int
-	begun  int
-	closed bool
+	mu    sync.Mutex
+	now   int
+	most  int
+	begun int
 }
 
 func (c *counted) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
