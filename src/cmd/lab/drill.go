@@ -62,7 +62,7 @@ func drillCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// asked is what the flags of a drill say.
+// asked holds the flags of a drill.
 type asked struct {
 	drill.Options
 	list, alarms bool

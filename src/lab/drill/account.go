@@ -18,7 +18,7 @@ const (
 
 var accountWords = []string{lost, missing, doubled, reordered, altered, late, unsent}
 
-// Account counts what is wrong with the lines or events of one place.
+// Account counts the faults of the lines or events of one place.
 type Account struct {
 	Lost      int `json:"lost"`
 	Missing   int `json:"missing"`

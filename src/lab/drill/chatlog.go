@@ -148,7 +148,7 @@ func (r *roomReader) end(room string) []uint64 {
 	return slices.Compact(r.order)
 }
 
-// compareLogs counts what each server lacks of the lines that any server has.
+// compareLogs counts the lines that a server lacks and another one has.
 func compareLogs(logs []ChatLog) {
 	all := map[string][]uint64{}
 	for _, log := range logs {
@@ -171,8 +171,8 @@ func compareLogs(logs []ChatLog) {
 	}
 }
 
-// longestLog returns for each room the log of the server that has most of it: what
-// another server lacks is that server's finding, not a reader's.
+// longestLog returns for each room the log of the server that has most of it: a line
+// that another server lacks is that server's finding, not a reader's.
 func longestLog(logs []ChatLog) map[string][]uint64 {
 	longest := map[string][]uint64{}
 	for _, log := range logs {

@@ -4,7 +4,7 @@
 // A drill signs users up, lets them chat and sign in, and meanwhile injects one
 // fault after the other through [lab.Host]. After each heal it measures how long
 // it takes until a user is served again. At the end comes the account. Each line
-// names its speaker and a number, so every one can be held against what was said:
+// names its speaker and a number, so every one can be held against its original:
 // in the chat log at every server, in the event log, and on every reader's screen.
 // Each user whose sign-up was acknowledged signs in once more.
 //
@@ -52,7 +52,7 @@ type Drill struct {
 	fills  bool                  // it fills the disk of the services' data: lab.Lossy too
 	pins   bool                  // some of its users know one server only
 	plan   bool                  // it stops services in good order
-	stops  bool                  // whoever asked for it ends it: that is no interruption
+	stops  bool                  // an interruption is its usual end
 	act    func(ctx context.Context, r *run) error
 	alarms func(*lab.Lab) expected // nil: it must raise none
 }

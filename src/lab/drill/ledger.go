@@ -23,7 +23,7 @@ const (
 
 // line is one numbered line of a speaker. It keeps hashes: a drill says millions.
 type line struct {
-	text  uint64 // of what was said
+	text  uint64
 	id    uint64 // of the client's id; 0 until it is known
 	seq   uint64 // 0 until it is known
 	fate  fate
@@ -150,7 +150,7 @@ func (l *ledger) find(text string) (*speaker, *line, string) {
 	return s, &s.lines[n], name
 }
 
-// Totals counts what the load asked for, and how it was answered.
+// Totals counts the lines and requests of the load, and their answers.
 type Totals struct {
 	Sent    int               `json:"sent"`
 	Acked   int               `json:"acknowledged"`

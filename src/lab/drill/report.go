@@ -17,7 +17,7 @@ type Report struct {
 	// Verdict is ok, FAILED with the words of the account, incomplete, or
 	// interrupted.
 	Verdict     string `json:"verdict"`
-	Interrupted bool   `json:"interrupted,omitempty"` // what the drill expects was not asked for
+	Interrupted bool   `json:"interrupted,omitempty"` // its expectations were not asked for
 	Faults      int    `json:"faults"`
 	Round       Round  `json:"round,omitzero"`
 	Totals
@@ -159,7 +159,7 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  verdict  %s\n", r.Verdict)
 }
 
-// printTimes writes how long users waited, and what the daemons needed.
+// printTimes writes how long users waited, and how much memory the daemons had.
 func (r *Report) printTimes(w io.Writer) {
 	fmt.Fprintf(w, "  service  back at most %s after a heal (%s), all stored %s after the load, accounted for in %s\n", r.Back, strings.TrimSuffix(r.BackAt+": "+r.BackWhy, ": "), r.Settled, r.Counted)
 	fmt.Fprintf(w, "  gaps     the client that waited longest: %s for the chat, %s for a sign-in\n", r.Gaps.Chat, r.Gaps.SignIn)

@@ -129,7 +129,7 @@ func (c *crew) sign(ctx context.Context, s *signer) (served bool) {
 	return false
 }
 
-// signIn signs a user in who exists.
+// signIn signs an existing user in.
 func (c *crew) signIn(ctx context.Context, s *signer, user string) (served bool) {
 	asked := time.Now()
 	_, err := c.r.entering(s.auth, user)(ctx)

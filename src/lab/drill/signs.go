@@ -40,7 +40,7 @@ func (l *ledger) sign(ctx context.Context, category, user string, do func(contex
 	return err
 }
 
-// signing returns what a user asked in a category.
+// signing returns the record of a user in a category.
 func (l *ledger) signing(category, user string) *signing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
