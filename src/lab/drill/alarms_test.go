@@ -12,6 +12,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/watch"
+	"chatlab/src/testkit"
 )
 
 // script is a server that finds one thing after the other; the last for good.
@@ -124,7 +125,8 @@ func TestADrillDoesNotBeginWhileSomethingFires(t *testing.T) {
 	if len(said) != 1 || !strings.Contains(said[0], down.String()) {
 		t.Errorf("while it waits it says %q", said)
 	}
-	if err := calm(t.Context(), &script{steps: [][]watch.Problem{{again}, {again}, {}}}, short, say); err != nil {
+	long := patience{poll: time.Millisecond, clear: testkit.Patience}
+	if err := calm(t.Context(), &script{steps: [][]watch.Problem{{again}, {again}, {}}}, long, say); err != nil {
 		t.Errorf("what is over holds the drill up: %v", err)
 	}
 }
