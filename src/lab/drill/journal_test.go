@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,5 +231,26 @@ func TestAMachineIsBootedWhenNoServiceRuns(t *testing.T) {
 	all.Add(1)
 	if n, err := Heal(t.Context(), &lab.Lab{Target: booted{Target: &recorder{down: true}, all: all}}, state); n != 1 || err != nil {
 		t.Errorf("%d %v", n, err)
+	}
+}
+
+func TestPurgeRemovesWhatADrillLeaves(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "lab")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(state, "flood")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.add([]undo{{Node: "log", Service: inventory.Logd, Action: lab.Start}}); err != nil {
+		t.Fatal(err)
+	}
+	j.close()
+	if err := lab.Purge(state); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(state); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left in the state folder: %v (%v)", left, err)
 	}
 }

@@ -99,9 +99,10 @@ func (r *run) perform(ctx context.Context, d Drill) error {
 	load := r.crew.work(ctx)
 	faults, cancel := context.WithTimeout(ctx, r.opt.For)
 	err := d.act(faults, r)
+	over := faults.Err() // the drill's time is over, or it was interrupted
 	cancel()
-	if errors.Is(err, context.DeadlineExceeded) || (ctx.Err() != nil && errors.Is(err, context.Canceled)) {
-		err = nil // the drill's time is over, or it was interrupted
+	if over != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		err = nil
 	}
 	load.stop() // also when the drill could not go on: its account still counts
 	after := context.WithoutCancel(ctx)

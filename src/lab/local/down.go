@@ -3,12 +3,10 @@ package local
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
-	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/wait"
@@ -93,20 +91,10 @@ func (t *Target) end(ctx context.Context) error {
 	return err
 }
 
-// purge removes what `up` has made, and nothing else that a user may have put
-// beside it.
+// purge removes what `up` has made.
 func (t *Target) purge(p lab.Progress) error {
 	done := p.Step("remove data and secrets")
-	err := func() error {
-		for _, name := range []string{"local", "secrets", "client.yaml", "drill.json", "drill.json.lock"} {
-			path := filepath.Join(t.state, name)
-			if err := os.RemoveAll(path); err != nil {
-				return errs.E(errs.Failed, "purge: %w", err)
-			}
-		}
-		_ = os.Remove(t.state) // only if it is empty now
-		return nil
-	}()
+	err := lab.Purge(t.state, "local", "secrets")
 	done(err)
 	return err
 }

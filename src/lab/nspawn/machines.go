@@ -179,7 +179,7 @@ func (s *Machines) Down(ctx context.Context, purge bool, p lab.Progress) error {
 		return err
 	}
 	done = p.Step("remove machines, data and secrets")
-	err = s.purge()
+	err = lab.Purge(s.state, "nspawn", "secrets", "known_hosts")
 	done(err)
 	return err
 }
@@ -208,20 +208,4 @@ func (s *Machines) left() []string {
 		}
 	}
 	return out
-}
-
-// purge removes what up and the playbook have made in the state folder, and
-// nothing else that a user may have put beside it.
-func (s *Machines) purge() error {
-	paths := []string{s.run(), s.secret(""), s.Access().KnownHosts}
-	for _, name := range []string{"client.yaml", "drill.json", "drill.json.lock"} {
-		paths = append(paths, filepath.Join(s.state, name))
-	}
-	for _, path := range paths {
-		if err := os.RemoveAll(path); err != nil {
-			return errs.E(errs.Failed, "purge: %w", err)
-		}
-	}
-	_ = os.Remove(s.state) // only if it is empty now
-	return nil
 }

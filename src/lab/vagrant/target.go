@@ -2,7 +2,6 @@ package vagrant
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -140,21 +139,9 @@ func (t *Target) Down(ctx context.Context, purge bool, p lab.Progress) error {
 		return err
 	}
 	done := p.Step("remove data and secrets")
-	err := t.purge()
+	err := lab.Purge(t.cfg.State, "secrets", "snapshots", "access.json", "known_hosts", "vagrant.log")
 	done(err)
 	return err
-}
-
-// purge removes what up and the playbook have made in the state folder.
-func (t *Target) purge() error {
-	names := []string{"secrets", "snapshots", "access.json", "known_hosts", "client.yaml", "drill.json", "drill.json.lock", "vagrant.log"}
-	for _, name := range names {
-		if err := os.RemoveAll(filepath.Join(t.cfg.State, name)); err != nil {
-			return errs.E(errs.Failed, "purge: %w", err)
-		}
-	}
-	_ = os.Remove(t.cfg.State) // only if it is empty now
-	return nil
 }
 
 // Host implements [lab.Target].
