@@ -17,8 +17,9 @@ import (
 // keyFollow is how long the servers may take to see a new key file.
 const keyFollow = 3 * time.Second
 
-// rotateKeys puts a new key before the old one, lets everyone renew, removes
-// the old one, and makes everyone come back with what they have.
+// rotateKeys rotates as rotate.yml does: it adds a new key, signs with it once every
+// server knows it, lets everyone renew, removes the old one, and makes everyone come
+// back with what they have.
 func rotateKeys(ctx context.Context, r *run) error {
 	path, err := r.lab.Target.Secret("jwt.key")
 	if err != nil {
@@ -36,16 +37,24 @@ func rotateKeys(ctx context.Context, r *run) error {
 		return err
 	}
 	r.report.Faults++
-	if err := r.rotate(ctx, path, fresh, both); err != nil {
+	known := append(append([]byte{}, old...), fresh...)
+	if err := r.rotate(ctx, path, known, both, fresh); err != nil {
 		return errors.Join(err, healSteps(context.WithoutCancel(ctx), r.lab, r.journal, steps))
 	}
 	return r.journal.done(len(steps))
 }
 
-func (r *run) rotate(ctx context.Context, path string, fresh, both []byte) error {
+// rotate writes the key file three times: the new key verifies, then signs, then is
+// alone.
+func (r *run) rotate(ctx context.Context, path string, known, both, fresh []byte) error {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	r.say("a new key signs, the old one still verifies")
+	r.say("a new key verifies, the old one still signs")
+	if err := r.publish(work, path, known); err != nil {
+		return err
+	}
+	wait.Sleep(work, keyFollow)
+	r.say("the new key signs, the old one still verifies")
 	if err := r.publish(work, path, both); err != nil {
 		return err
 	}
