@@ -3,17 +3,17 @@
 //
 // # Durability
 //
-// A line is on disk before it is acknowledged, shown or emitted, so neither a kill -9
-// nor a power cut loses an acknowledged line. A single log has one replica on files,
-// which [disk] syncs. The server listens nowhere: the connection is a pipe in the
-// process.
+// A log of its own has one replica on files. A line is on disk before it is
+// acknowledged, shown or emitted, so neither a kill -9 nor a power cut loses an
+// acknowledged line: [disk] syncs the files. The server listens nowhere: the connection
+// is a pipe in the process.
 //
 // # Cluster
 //
 // With [Options.Cluster] the servers of several processes are one: the stream
 // has up to three replicas, and a line is acknowledged once the larger part of
-// them has it on disk: JetStream syncs once for each group of lines (SyncAlways).
-// While less than that can be reached, nothing is stored and every
+// them has it. Files are synced every 2 s, so a power cut of more than one member may
+// lose acknowledged lines. While less than that can be reached, nothing is stored and every
 // method fails with unavailable; it goes on by itself when they are back. A
 // follower is fed by the stream's leader, which sends each line once it is
 // stored ([NATS republish]); what it misses it reads from its own replica. Members
