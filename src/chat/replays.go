@@ -2,20 +2,22 @@ package chat
 
 import (
 	"context"
-	"runtime"
 	"sync"
 )
 
 // replays shares the work of reading history out. Asking for all of a room's history
-// takes 300 bytes and gives megabytes, so only a few pages are read at a time: one for
-// each user, and in all as many as leave half of the processors to the living chat. A
-// place is held for a page and not while a reader takes its time with it.
+// takes 300 bytes and gives megabytes, so one page is read at a time for each user, and
+// replayPlaces in all. A place is held for a page and not while a reader takes its time
+// with it. There are many places, as a page takes as long as a log without a leader
+// does: then all clients of a killed server resume at once.
 type replays struct {
 	places chan struct{}
 
 	mu    sync.Mutex
 	users map[string]*turn
 }
+
+const replayPlaces = 64
 
 // turn is one user's place.
 type turn struct {
@@ -24,7 +26,7 @@ type turn struct {
 }
 
 func newReplays() *replays {
-	return &replays{places: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), users: map[string]*turn{}}
+	return &replays{places: make(chan struct{}, replayPlaces), users: map[string]*turn{}}
 }
 
 // do runs f once the user and the server have a place for it. Fails as ctx does.
