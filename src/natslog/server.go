@@ -18,9 +18,9 @@ import (
 )
 
 // clusterSync is how often a cluster's files are synced. JetStream's SyncAlways would
-// lose nothing to a power cut, but with it a member that comes back needs half a minute
-// until it has all lines again, and clients of a killed leader waited for 6 to 13 s. A
-// log of its own does not depend on it, see disk.
+// lose nothing to a power cut, but with it a member that comes back under load needs up
+// to 40 s until it has all lines, and 3 s without. A log of its own does not depend on
+// it, see disk.
 const clusterSync = 2 * time.Second
 
 // start starts the embedded server and connects to it.
