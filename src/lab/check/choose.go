@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 )
 
 // Choose returns the checks whose names match one of the globs, in the order
@@ -59,9 +60,9 @@ func near(glob string, checks []Check) []string {
 	asked := strings.Trim(glob, "*?.")
 	all := make([]distance, len(checks))
 	for i, c := range checks {
-		n := edits(asked, c.Name)
+		n := lab.Edits(asked, c.Name)
 		for _, piece := range strings.Split(c.Name, ".") {
-			n = min(n, edits(asked, piece))
+			n = min(n, lab.Edits(asked, piece))
 		}
 		all[i] = distance{c.Name, n}
 	}
@@ -71,26 +72,4 @@ func near(glob string, checks []Check) []string {
 		out = append(out, d.name)
 	}
 	return out
-}
-
-// edits counts the insertions, deletions and substitutions of bytes that turn
-// one string into the other (Levenshtein).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
