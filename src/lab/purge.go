@@ -7,7 +7,7 @@ import (
 	"chatlab/src/errs"
 )
 
-// StateFiles are what commands leave in the state folder of every target.
+// StateFiles are the files that commands leave in the state folder of every target.
 var StateFiles = []string{"client.yaml", "drill.json", "drill.json.lock", "drill.running"}
 
 // Purge removes [StateFiles] and the named files and folders of a target from its state

@@ -109,3 +109,11 @@ func write(t *testing.T, path string, content []byte) {
 		t.Fatal(err)
 	}
 }
+
+func (r *running) waitStored(t *testing.T) {
+	t.Helper()
+	testkit.Until(t, "the backlog is stored", func() bool {
+		waiting, _ := r.spool.backlog()
+		return r.acks.Load() == r.sent && waiting == 0
+	})
+}

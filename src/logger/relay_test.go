@@ -82,14 +82,6 @@ func (r *running) send(t *testing.T, all []event.Event) {
 	}
 }
 
-func (r *running) waitStored(t *testing.T) {
-	t.Helper()
-	testkit.Until(t, "the backlog is stored", func() bool {
-		waiting, _ := r.spool.backlog()
-		return r.acks.Load() == r.sent && waiting == 0
-	})
-}
-
 // serveLogd runs a log server, at addr where that is not "".
 func serveLogd(t *testing.T, files mtls.Files, store logd.Store, addr string) (bound string, stop func()) {
 	t.Helper()

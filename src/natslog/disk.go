@@ -27,7 +27,7 @@ type disk struct {
 	mu     sync.Mutex
 	wanted uint64        // the highest line that somebody waits for
 	synced uint64        // all lines up to this one are on disk
-	failed error         // of a sync: what the disk really holds is not known any more
+	failed error         // of a sync: the content of the disk is unknown from then on
 	turn   chan struct{} // closed when a sync ends
 }
 
@@ -65,7 +65,7 @@ func (d *disk) run(closed <-chan struct{}) {
 	}
 }
 
-// serve makes durable what is wanted now.
+// serve syncs once for all callers that wait now.
 func (d *disk) serve() {
 	d.mu.Lock()
 	upTo := d.wanted

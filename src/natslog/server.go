@@ -151,9 +151,9 @@ func (s *serverLog) Fatalf(format string, v ...any) {
 	s.to.Error("nats: " + why)
 }
 
-// maxStore bounds what JetStream takes of the disk: the log, as much again for the
-// members' own logs of it, and room for what waits to be trimmed. Without a bound
-// nats-server takes what is free at its start, and refuses lines when that was little.
+// maxStore returns JetStream's limit in bytes: the log, as much again for the Raft log
+// of a cluster, and room for lines that are not trimmed yet. Without a limit nats-server
+// takes 75 % of the space that is free at its start, and refuses lines when it is used.
 func (o Options) maxStore() int64 {
 	const room = 256 << 20
 	if o.MaxBytes <= 0 || o.MaxBytes > (math.MaxInt64-room)/2 {

@@ -47,7 +47,7 @@ func (s *store) writable() error {
 }
 
 // failed notes that a write failed, and returns whether that is news. An input or output
-// error ends the log at once: only a fresh start reads what the disk really holds.
+// error ends the log at once: only a fresh start reads the content of the disk.
 func (s *store) failed(err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,7 +54,7 @@ func (d Disk) Made() bool {
 	return err == nil
 }
 
-// Make makes the image unless there is one, with a copy of what is in the folder now.
+// Make creates the image unless it exists, and copies the folder's files into it.
 // All of its space is taken at once: the machine cannot run out of it later. Code usage.
 func (d Disk) Make(ctx context.Context, size int64) error {
 	if d.Made() {
@@ -120,8 +120,8 @@ func (d Disk) Attached() bool {
 	return imageOf(folder) == d.Image
 }
 
-// Attach mounts the file system, after a power cut with what its journal holds. A
-// disk that is attached is left alone. Code failed.
+// Attach mounts the file system; after a power cut, ext4 first replays its journal. It
+// leaves an attached disk alone. Code failed.
 func (d Disk) Attach() error {
 	if d.Attached() {
 		return nil

@@ -15,7 +15,7 @@ import (
 const (
 	shortestFull = 10 * time.Second // that a disk stays full: chatd holds a line that it cannot store for 5
 	spaceLimit   = 10 * time.Second // until users are served again when there is space
-	fullLimit    = 2 * time.Minute  // for one node, with what its services need when they do not recover
+	fullLimit    = 2 * time.Minute  // for one node, with restarts of services that do not recover
 	fullName     = "takes-all-the-space"
 )
 

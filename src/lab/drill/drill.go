@@ -48,7 +48,7 @@ type Drill struct {
 	tunes  bool                  // it changes settings: hosts must be lab.Tunable
 	cables bool                  // it cuts cables: lab.Networked
 	power  bool                  // it cuts the power: lab.Powered
-	loses  bool                  // the power cut loses what is not written: lab.Lossy
+	loses  bool                  // the power cut loses unwritten data: lab.Lossy
 	fills  bool                  // it fills the disk of the services' data: lab.Lossy too
 	pins   bool                  // some of its users know one server only
 	plan   bool                  // it stops services in good order
@@ -115,7 +115,7 @@ func Catalogue() []Drill {
 		{Name: "split-network", About: "each node in turn is split from the others, with users who know only one side", cables: true, pins: true, lacks: quorate, act: splitNetwork},
 		{Name: "packet-loss", About: fmt.Sprintf("%d %% of the packets are lost on the private network", lossPercent), cables: true, act: packetLoss},
 		{Name: "power-off", About: "each machine in turn is killed and booted", power: true, act: powerOff, alarms: darkness},
-		{Name: "power-cut", About: "each machine in turn, then all at once, lose what is not on the disk", power: true, loses: true, act: powerCut, alarms: blackout},
+		{Name: "power-cut", About: "each machine in turn, then all at once, lose every write that is not on the disk", power: true, loses: true, act: powerCut, alarms: blackout},
 		{Name: "crash-and-power", About: "the chat log's leader is killed, its followers too or without power; they come back first", power: true, loses: true, lacks: clustered, act: crashAndPower, alarms: blackout},
 		{Name: "lost-disk", About: "each member of the chat log in turn finds its folder empty", tunes: true, lacks: clustered, act: lostDisk, alarms: blackout},
 		{Name: "old-copy", About: "a member of the chat log comes back with an old copy of its folder", tunes: true, lacks: clustered, act: oldCopy, alarms: blackout},

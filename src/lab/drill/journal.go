@@ -165,7 +165,7 @@ func Forget(state string) error {
 	if _, err := os.Stat(filepath.Join(state, journalName)); err != nil {
 		return nil
 	}
-	j, err := openJournal(state, "power")
+	j, err := openJournal(state, "clean-up")
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ import (
 const keyFollow = 3 * time.Second
 
 // rotateKeys rotates as rotate.yml does: it adds a new key, signs with it once every
-// server knows it, lets everyone renew, removes the old one, and makes everyone come
-// back with what they have.
+// server knows it, lets everyone renew, removes the old one, and kills a chat server, so
+// that every client connects again with its present token.
 func rotateKeys(ctx context.Context, r *run) error {
 	path, err := r.lab.Target.Secret("jwt.key")
 	if err != nil {

@@ -52,8 +52,7 @@ func powerCut(asked context.Context, r *run) error {
 	return r.cutPower(ctx, "all machines lose their power", dark, quorumGrace, nodes...)
 }
 
-// cutPower strikes machines with a power cut, and proves that it lost what was not
-// written.
+// cutPower cuts the power of machines, and proves that their unwritten data is gone.
 func (r *run) cutPower(ctx context.Context, name string, hold, grace time.Duration, nodes ...inventory.Node) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

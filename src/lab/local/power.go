@@ -36,7 +36,7 @@ func (t *Target) powered() bool {
 }
 
 // attachDisks mounts the nodes' disks where the lab has some, or is to have some. It
-// makes those that are missing, with the data that the node has.
+// creates a missing disk from the node's data.
 func (t *Target) attachDisks(ctx context.Context, p lab.Progress) error {
 	if !t.power && !t.powered() {
 		return nil
@@ -104,7 +104,7 @@ func (h host) Disk() (lab.Disk, error) {
 type poweredHost struct{ host }
 
 // PowerOff implements [lab.Powered]: the node's processes end, and its disk loses
-// what was not written.
+// unwritten data.
 func (h poweredHost) PowerOff(ctx context.Context) error {
 	if err := supervisor.Halt(ctx, h.t.run(), h.node); err != nil {
 		return err

@@ -49,7 +49,7 @@ func (m *machine) clear(ctx context.Context) error {
 	return m.disk().Detach(ctx)
 }
 
-// powerOff kills the machine at once, and its disk loses what was not written.
+// powerOff kills the machine at once, and its disk loses unwritten data.
 func (m *machine) powerOff(ctx context.Context) error {
 	end(m.name)
 	if d := m.disk(); d.Attached() {
