@@ -1,15 +1,19 @@
 package drill
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/testkit"
 	"chatlab/src/wire"
 )
 
@@ -167,6 +171,7 @@ var signings = map[string]signStory{
 func (s signStory) tell(r rules) (a Account, repeated int) {
 	l := newLedger()
 	l.signed(signIn, "kim", s.requests, s.answer)
+	l.expectEvents()
 	p := l.openEvents()
 	p.rules = r
 	for data, n := range map[string]int{"success": s.good, "fail": s.bad} {
@@ -192,11 +197,28 @@ func TestTheEventsOfASignInLieWithinItsRequests(t *testing.T) {
 }
 
 func TestASignInWhileTheEventLogIsReadIsNotLost(t *testing.T) {
-	l := newLedger()
-	p := l.openEvents()
-	l.signed(signIn, "kim", 1, nil)
-	if _, _ = p.closeEvents(); !p.clean() {
-		t.Errorf("%v", p)
+	for _, stored := range []bool{false, true} {
+		l := newLedger()
+		l.expectEvents()
+		answer := make(chan struct{})
+		var calls sync.WaitGroup
+		calls.Go(func() {
+			_ = l.sign(t.Context(), signIn, "kim", func(ctx context.Context) error {
+				httptrace.ContextClientTrace(ctx).WroteRequest(httptrace.WroteRequestInfo{})
+				<-answer
+				return nil
+			})
+		})
+		testkit.Until(t, "the call is under way", func() bool { return !l.signsAnswered() })
+		p := l.openEvents()
+		if stored {
+			l.sawSigning(event.Event{Category: signIn, Subject: "kim", Data: "success"})
+		}
+		close(answer)
+		calls.Wait()
+		if _, _ = p.closeEvents(); !p.clean() || !l.signsAnswered() {
+			t.Errorf("stored: %t, %v", stored, p)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func (r *run) readBack(ctx context.Context, began time.Time) error {
 	}
 	defer func() { _ = log.Close() }() // it was only read
 	for {
+		r.ledger.expectEvents() // before idle: a client that signs in meanwhile is not expected
 		idle := r.idle(ctx)
 		if idle && r.report.Settled == 0 {
 			r.report.Settled = Seconds(time.Since(began))
@@ -62,6 +63,10 @@ func (r *run) readOnce(ctx context.Context, log *mongodb.Log) error {
 			p.event(rec)
 		}
 	}
+	// The scan may have seen the event of a sign-in whose answer is still due.
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	wait.Until(ctx, 10*time.Millisecond, r.ledger.signsAnswered)
 	r.report.Events.Stored, r.report.Events.Repeated = p.closeEvents()
 	r.report.Events.Account = p.Account
 	return nil

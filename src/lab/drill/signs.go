@@ -19,6 +19,7 @@ const (
 // each of its requests may have been done, and each that was is an event.
 type signing struct {
 	acked, refused, unknown int // calls
+	underWay                int // calls without an answer yet
 
 	due      int // calls that were acknowledged before the event log is read
 	possible int // requests that may have been done
@@ -30,7 +31,8 @@ type signing struct {
 // sign makes one call to the auth servers and keeps its outcome. The error is
 // that of the call.
 func (l *ledger) sign(ctx context.Context, category, user string, do func(context.Context) error) error {
-	l.signing(category, user)
+	l.asks(category, user, 1)
+	defer l.asks(category, user, -1)
 	var t tries
 	err := do(t.counting(ctx))
 	if category == signUp {
@@ -49,6 +51,26 @@ func (l *ledger) signing(category, user string) *signing {
 		l.signs[key] = &signing{}
 	}
 	return l.signs[key]
+}
+
+// asks notes that a call begins (1) or that it has its answer (-1).
+func (l *ledger) asks(category, user string, calls int) {
+	s := l.signing(category, user)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.underWay += calls
+}
+
+// signsAnswered reports whether no call is under way.
+func (l *ledger) signsAnswered() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.signs {
+		if s.underWay > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // signed keeps the outcome of a call that wrote so many requests to a socket.
