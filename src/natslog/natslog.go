@@ -58,6 +58,7 @@ import (
 // Names in JetStream.
 const (
 	streamName   = "chat"
+	stateBucket  = "chatlog" // what the log keeps beside its lines
 	subjects     = "chat.*"
 	prefix       = "chat."
 	consumerName = "events" // of earlier versions
@@ -85,6 +86,7 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
+	state     jetstream.KeyValue     // what the log keeps beside its lines
 	disk      *disk                  // of a log of its own; nil in a cluster
 	store     *store                 // whether files can be written
 	cursor    *cursor                // of the events

@@ -100,7 +100,7 @@ func (l *Log) declare(ctx context.Context) error {
 	return nil
 }
 
-// create makes the stream and the events consumer, unless they are there.
+// create makes the stream and the bucket beside it what they have to be.
 func (l *Log) create(ctx context.Context) error {
 	cfg := jetstream.StreamConfig{
 		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas(),
@@ -116,6 +116,10 @@ func (l *Log) create(ctx context.Context) error {
 	}
 	if c := l.stream.CachedInfo().Cluster; c != nil {
 		l.group.Store(&c.RaftGroup)
+	}
+	bucket := jetstream.KeyValueConfig{Bucket: stateBucket, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas()}
+	if l.state, err = l.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
+		return fmt.Errorf("bucket: %w", err)
 	}
 	if err = l.placeEvents(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
