@@ -152,7 +152,10 @@ func (l *Log) declareInTime() {
 		}
 	})
 	for said, limit := "", declareTry; ; limit = min(2*limit, getTimeout) {
-		err := l.declareOnce(ctx, limit)
+		err := l.bring(ctx, limit)
+		if err == nil {
+			err = l.declareOnce(ctx, limit)
+		}
 		if err == nil || ctx.Err() != nil {
 			return
 		}

@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -36,6 +35,13 @@ func (l *Log) tend(ctx context.Context, now time.Time) {
 			names = append(names, m.name)
 		}
 		l.logger.Info("the members of the chat log are others now", "names", strings.Join(names, " "))
+	}
+	l.forgetMoved()
+	if l.opts.Cluster.members() == 1 {
+		if err := l.moveToOne(ctx); err != nil {
+			l.logger.Warn("the chat log has not moved to this server alone yet", "err", err)
+		}
+		return
 	}
 	for _, gone := range l.leftOver(now) {
 		if err := l.remove(ctx, gone.Peer); err != nil {
@@ -103,13 +109,5 @@ func (l *Log) asSystem(ctx context.Context, subject string, question, answer any
 		return err
 	}
 	defer conn.Close()
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	msg, err := conn.RequestWithContext(ctx, subject, body)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(msg.Data, answer)
+	return ask(ctx, conn, subject, question, answer)
 }

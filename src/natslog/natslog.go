@@ -107,6 +107,7 @@ type Log struct {
 	}
 
 	tasks     sync.WaitGroup
+	stranded  sync.Once // says once that this server's own lines stay aside
 	closing   sync.Once
 	closed    chan struct{}
 	declared  chan struct{} // closed once the stream is known
@@ -128,6 +129,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		if err := o.Cluster.Prepare(o.Node); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.convert(ctx); err != nil {
+		return nil, err
 	}
 	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
 	l.metrics(o.Metrics)
@@ -175,13 +179,7 @@ func (l *Log) Close() {
 	l.closing.Do(func() {
 		close(l.closed)
 		l.tasks.Wait()
-		if l.conn != nil {
-			l.conn.Close()
-		}
-		if l.server != nil {
-			l.server.Shutdown()
-			l.server.WaitForShutdown()
-		}
+		l.halt()
 		if err := l.cursor.file.Close(); err != nil {
 			l.logger.Warn("the cursor of the events cannot be closed", "err", err)
 		}

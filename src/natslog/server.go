@@ -23,8 +23,8 @@ import (
 // it, see disk.
 const clusterSync = 2 * time.Second
 
-// start starts the embedded server and connects to it.
-func (l *Log) start(ctx context.Context) error {
+// boot starts the embedded server and connects to it.
+func (l *Log) boot(ctx context.Context) error {
 	opts := &server.Options{
 		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
 		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
@@ -41,7 +41,6 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	said := &serverLog{to: l.logger, broken: l.cannotWrite}
-	l.tasks.Go(l.probeStore)
 	l.server.SetLoggerV2(said, false, false, false)
 	l.server.Start()
 	if why := said.fatal.Load(); why != nil {
@@ -51,20 +50,37 @@ func (l *Log) start(ctx context.Context) error {
 	if !l.server.ReadyForConnections(time.Until(deadline)) {
 		return errors.New("the embedded server is not ready in time")
 	}
-	if err := l.connect(); err != nil {
+	return l.connect()
+}
+
+// halt ends what boot began.
+func (l *Log) halt() {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	if l.server != nil {
+		l.server.Shutdown()
+		l.server.WaitForShutdown()
+	}
+}
+
+// start boots the server and makes the log known, in a cluster once its members are there.
+func (l *Log) start(ctx context.Context) error {
+	if err := l.boot(ctx); err != nil {
 		return err
 	}
+	l.tasks.Go(l.probeStore)
 	if l.opts.Cluster == nil {
 		l.disk = newDisk(filepath.Join(l.opts.Dir, server.JetStreamStoreDir))
 		l.tasks.Go(func() { l.disk.run(l.closed) })
+		if err := l.bring(context.WithoutCancel(ctx), getTimeout); err != nil {
+			return err
+		}
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)
 	l.tasks.Go(l.electSooner)
-	if err := l.listen(); err != nil {
-		return err
-	}
-	return l.answerWho()
+	return errors.Join(l.listen(), l.answerWho(), l.answerBrings())
 }
 
 func (l *Log) connect() (err error) {

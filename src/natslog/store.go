@@ -61,6 +61,13 @@ func (s *store) failed(err error) bool {
 	return news
 }
 
+// reopen ends the log, which is opened anew.
+func (s *store) reopen(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(why)
+}
+
 // end ends the log; mu is held.
 func (s *store) end(why error) {
 	if s.over == nil {

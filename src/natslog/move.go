@@ -1,0 +1,334 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"chatlab/src/errs"
+	"chatlab/src/wait"
+)
+
+// A log moves from one server to several, and back, by snapshots, which keep the
+// sequences of its lines: JetStream cannot take a stream of one server into a cluster,
+// and deletes one that it finds on a member's disk. The server that has the log writes
+// the snapshots into its data folder; after its restart the streams are made of them.
+const (
+	movingDir    = "moving"  // snapshots that no stream was made of yet
+	movedDir     = "moved"   // snapshots until every replica of the new streams has all
+	bringsPrefix = "brings." // and a member's name: how many lines it brings
+
+	moveLimit  = 10 * time.Minute
+	bringsTry  = 300 * time.Millisecond // for the answer of one member
+	leadAgain  = time.Second            // until a member is asked again to give up its lead
+	movedTopic = "moved"                // subject of a stream that takes no lines any more
+)
+
+// movedStreams move in this order: members that bring nothing wait for the last.
+var movedStreams = []string{"KV_" + stateBucket, streamName}
+
+// kind is whose files a data folder has.
+type kind int
+
+const (
+	nobodys kind = iota
+	alones
+	members
+)
+
+func (o Options) kind() kind {
+	root := filepath.Join(o.Dir, server.JetStreamStoreDir)
+	switch {
+	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", metaGroup)):
+		return members
+	case exists(filepath.Join(root, account, "streams", streamName)):
+		return alones
+	}
+	return nobodys
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func (o Options) path(name string) string { return filepath.Join(o.Dir, name) }
+
+// convert makes a folder of the other kind one that the server can start on. Fails with
+// code usage when the lines in it cannot be moved.
+func (o Options) convert(ctx context.Context) error {
+	have, want := o.kind(), alones
+	if o.Cluster != nil {
+		want = members
+	}
+	if have == nobodys || have == want {
+		return nil
+	}
+	if !exists(o.path(movingDir)) {
+		if have == members {
+			return errs.E(errs.Usage, "chat log: the lines in %s are those of a cluster's member, and may not be all", o.Dir).
+				WithFix("start the cluster again and let its peers file name %s alone: it then moves the log here; or move the folder away and begin without its lines", o.Node)
+		}
+		o.Logger.Info("the chat log moves from one server to several", "dir", o.path(movingDir))
+		if err := o.pack(ctx); err != nil {
+			return errs.Wrap(err, errs.Unavailable, "the chat log in %s cannot be packed for its cluster", o.Dir)
+		}
+	}
+	return os.RemoveAll(o.path(server.JetStreamStoreDir))
+}
+
+// pack writes snapshots of a log of one server, which it starts for that.
+func (o Options) pack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, moveLimit)
+	defer cancel()
+	o.Cluster = nil
+	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{})}
+	defer l.halt()
+	if err := l.boot(ctx); err != nil {
+		return err
+	}
+	return l.save(ctx)
+}
+
+// save writes the snapshots, all or none.
+func (l *Log) save(ctx context.Context) error {
+	part := l.opts.path(movingDir + ".part")
+	if err := errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o750)); err != nil {
+		return err
+	}
+	for _, stream := range movedStreams {
+		_, err := l.js.Stream(ctx, stream)
+		if errors.Is(err, jetstream.ErrStreamNotFound) { // a log of an earlier version has no bucket
+			continue
+		}
+		if err == nil {
+			err = l.saveStream(ctx, stream, part)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(syncPath(part), os.Rename(part, l.opts.path(movingDir))); err != nil {
+		return err
+	}
+	return syncPath(l.opts.Dir)
+}
+
+// bring makes the streams of the snapshots that this server has. A cluster's log is
+// made only when every member that is named has said what it brings: the lines of a
+// member that starts last are not left out. limit is for the question whether there is
+// a log: what is asked before anybody leads is never answered.
+func (l *Log) bring(ctx context.Context, limit time.Duration) error {
+	own, err := l.brings()
+	if err != nil {
+		return err
+	}
+	try, cancel := context.WithTimeout(ctx, limit)
+	found, err := l.js.Stream(try, streamName)
+	cancel()
+	switch {
+	case err == nil && !isMoving(found):
+		return l.leaveAside(own)
+	case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
+		return err
+	}
+	if err := l.othersBringNothing(ctx, own); err != nil {
+		return err
+	}
+	if own == nil {
+		return nil
+	}
+	return l.restore(ctx)
+}
+
+// isMoving reports whether a log is not whole yet, or takes no lines any more.
+func isMoving(log jetstream.Stream) bool {
+	return slices.Equal(log.CachedInfo().Config.Subjects, []string{movedTopic})
+}
+
+// leaveAside deals with snapshots where there is a log that serves. A log of one server
+// is the one that they were made of.
+func (l *Log) leaveAside(own *server.StreamState) error {
+	switch {
+	case own == nil:
+	case l.opts.Cluster == nil:
+		return os.RemoveAll(l.opts.path(movingDir))
+	default:
+		l.stranded.Do(func() {
+			l.logger.Error("the cluster has a log already: the lines that this server brings stay in their folder",
+				"dir", l.opts.path(movingDir), "lines", own.Msgs)
+		})
+	}
+	return nil
+}
+
+// restore makes the streams of the snapshots. One that an attempt before this left is
+// used if it is whole.
+func (l *Log) restore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, moveLimit)
+	defer cancel()
+	dir := l.opts.path(movingDir)
+	for _, stream := range movedStreams {
+		about, err := readSnapshot(dir, stream)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		switch found, err := l.js.Stream(ctx, stream); {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+		case err != nil:
+			return err
+		case found.CachedInfo().State.Msgs == about.State.Msgs && found.CachedInfo().State.LastSeq == about.State.LastSeq:
+			continue
+		default:
+			if err := l.js.DeleteStream(ctx, stream); err != nil {
+				return err
+			}
+		}
+		if err := l.restoreStream(ctx, stream, dir, about); err != nil {
+			return err
+		}
+	}
+	l.logger.Info("the chat log has moved here")
+	return errors.Join(os.RemoveAll(l.opts.path(movedDir)), os.Rename(dir, l.opts.path(movedDir)))
+}
+
+// brings returns what the snapshot of the log holds, nil for no snapshot.
+func (l *Log) brings() (*server.StreamState, error) {
+	about, err := readSnapshot(l.opts.path(movingDir), streamName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &about.State, err
+}
+
+// answerBrings answers the other members.
+func (l *Log) answerBrings() error {
+	_, err := l.conn.Subscribe(bringsPrefix+l.opts.Node, func(msg *nats.Msg) {
+		own, err := l.brings()
+		if err != nil {
+			l.logger.Error("the snapshots of the chat log cannot be read", "err", err)
+			return
+		}
+		lines := uint64(0)
+		if own != nil {
+			lines = own.Msgs
+		}
+		_ = msg.Respond(strconv.AppendUint(nil, lines, 10))
+	})
+	return err
+}
+
+// othersBringNothing returns nil once every other member has said that it brings no
+// lines, else why the log is not made yet.
+func (l *Log) othersBringNothing(ctx context.Context, own *server.StreamState) error {
+	if l.opts.Cluster == nil {
+		return nil
+	}
+	var silent []string
+	for _, m := range l.opts.Cluster.peers.all() {
+		if m.name == l.opts.Node {
+			continue
+		}
+		lines, err := l.askBrings(ctx, m.name)
+		switch {
+		case err != nil:
+			silent = append(silent, m.name)
+		case lines > 0 && own != nil:
+			return fmt.Errorf("two servers bring lines: %s has %d, %s has %d; move away the folder %s of the one whose lines are not wanted",
+				l.opts.Node, own.Msgs, m.name, lines, movingDir)
+		case lines > 0:
+			return fmt.Errorf("%s brings %d lines", m.name, lines)
+		}
+	}
+	if len(silent) > 0 {
+		return fmt.Errorf("the first start of the cluster's log waits for %s: start it, or take it out of the peers file", strings.Join(silent, ", "))
+	}
+	return nil
+}
+
+func (l *Log) askBrings(ctx context.Context, member string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, bringsTry)
+	defer cancel()
+	msg, err := l.conn.RequestWithContext(ctx, bringsPrefix+member, nil)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(string(msg.Data), 10, 64)
+}
+
+// forgetMoved removes the snapshots once every replica has what they hold.
+func (l *Log) forgetMoved() {
+	if int(l.health.current.Load()) < l.opts.Cluster.replicas() || !exists(l.opts.path(movedDir)) {
+		return
+	}
+	if err := os.RemoveAll(l.opts.path(movedDir)); err != nil {
+		l.logger.Warn("snapshots of the chat log's move stay on disk", "err", err)
+	}
+}
+
+// moveToOne packs the log of a cluster whose peers file names only this member any
+// more, and ends the log: chatd is restarted without a cluster.
+func (l *Log) moveToOne(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, moveLimit)
+	defer cancel()
+	l.logger.Info("the chat log moves to this server alone")
+	for _, stream := range slices.Backward(movedStreams) { // the log first: it takes no lines from then on
+		if err := l.takeAlone(ctx, stream); err != nil {
+			return fmt.Errorf("%s: %w", stream, err)
+		}
+	}
+	if err := l.save(ctx); err != nil {
+		return err
+	}
+	l.store.reopen(errs.E(errs.Unavailable, "the chat log has moved to this server alone").
+		WithFix("start chatd without cluster.listen"))
+	return nil
+}
+
+// takeAlone makes this member the only one that has a stream.
+func (l *Log) takeAlone(ctx context.Context, stream string) error {
+	give := server.JSApiLeaderStepdownRequest{Placement: &server.Placement{Preferred: l.opts.Node}}
+	for !l.server.JetStreamIsStreamLeader(account, stream) {
+		var answer server.JSApiStreamLeaderStepDownResponse
+		if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &answer); err != nil {
+			return err
+		}
+		if !wait.Sleep(ctx, leadAgain) {
+			return ctx.Err()
+		}
+	}
+	found, err := l.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	cfg := found.CachedInfo().Config
+	cfg.Replicas = 1
+	if stream == streamName {
+		cfg.Subjects = []string{movedTopic}
+	}
+	if _, err := l.js.UpdateStream(ctx, cfg); err != nil {
+		return err
+	}
+	alone := func() bool {
+		info, err := found.Info(ctx)
+		return err == nil && info.Cluster != nil && info.Cluster.Leader == l.opts.Node && len(info.Cluster.Replicas) == 0
+	}
+	if !wait.Until(ctx, handOverEvery, alone) {
+		return ctx.Err()
+	}
+	return nil
+}
