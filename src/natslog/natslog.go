@@ -12,8 +12,9 @@
 //
 // With [Options.Cluster] the servers of several processes are one: the stream
 // has up to three replicas, and a line is acknowledged once the larger part of
-// them has it. Files are synced every 2 s, so a power cut of more than one member may
-// lose acknowledged lines. While less than that can be reached, nothing is stored and every
+// them has it on disk (JetStream's SyncAlways: one sync for each entry of the Raft log).
+// A member that comes back reads such entries one by one, so it needs some seconds for
+// each thousand lines. While less than the larger part can be reached, nothing is stored and every
 // method fails with unavailable; it goes on by itself when they are back. A
 // follower is fed by the stream's leader, which sends each line once it is
 // stored ([NATS republish]); what it misses it reads from its own replica. Members

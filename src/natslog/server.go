@@ -17,18 +17,12 @@ import (
 	"chatlab/src/chat"
 )
 
-// clusterSync is how often a cluster's files are synced. JetStream's SyncAlways would
-// lose nothing to a power cut, but with it a member that comes back under load needs up
-// to 40 s until it has all lines, and 3 s without. A log of its own does not depend on
-// it, see disk.
-const clusterSync = 2 * time.Second
-
 // boot starts the embedded server and connects to it.
 func (l *Log) boot(ctx context.Context) error {
 	opts := &server.Options{
 		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
 		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
-		SyncInterval:      clusterSync,
+		SyncAlways:        l.opts.Cluster != nil, // a log of its own: see disk
 		JetStreamMaxStore: l.opts.maxStore(), MaxPayload: maxPayload,
 	}
 	if l.opts.Cluster != nil {
