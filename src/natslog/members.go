@@ -36,7 +36,6 @@ func (l *Log) tend(ctx context.Context, now time.Time) {
 		}
 		l.logger.Info("the members of the chat log are others now", "names", strings.Join(names, " "))
 	}
-	l.forgetMoved()
 	if l.opts.Cluster.members() == 1 {
 		if err := l.moveToOne(ctx); err != nil {
 			l.logger.Warn("the chat log has not moved to this server alone yet", "err", err)

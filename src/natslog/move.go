@@ -25,9 +25,10 @@ import (
 // and deletes one that it finds on a member's disk. The server that has the log writes
 // the snapshots into its data folder; after its restart the streams are made of them.
 const (
-	movingDir    = "moving"  // snapshots that no stream was made of yet
-	movedDir     = "moved"   // snapshots until every replica of the new streams has all
-	bringsPrefix = "brings." // and a member's name: how many lines it brings
+	toCluster    = "moving-to-cluster" // snapshots of a log of one server
+	toOne        = "moving-to-one"     // snapshots of a cluster's log
+	movedDir     = "moved"             // snapshots until every replica of the new streams has all
+	bringsPrefix = "brings."           // and a member's name: the last sequence that it brings
 
 	moveLimit  = 10 * time.Minute
 	bringsTry  = 300 * time.Millisecond // for the answer of one member
@@ -52,10 +53,14 @@ func (o Options) kind() kind {
 	switch {
 	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", metaGroup)):
 		return members
-	case exists(filepath.Join(root, account, "streams", streamName)):
+	case o.hasStream():
 		return alones
 	}
 	return nobodys
+}
+
+func (o Options) hasStream() bool {
+	return exists(filepath.Join(o.Dir, server.JetStreamStoreDir, account, "streams", streamName))
 }
 
 func exists(path string) bool {
@@ -75,12 +80,12 @@ func (o Options) convert(ctx context.Context) error {
 	if have == nobodys || have == want {
 		return nil
 	}
-	if !exists(o.path(movingDir)) {
-		if have == members {
-			return errs.E(errs.Usage, "chat log: the lines in %s are those of a cluster's member, and may not be all", o.Dir).
-				WithFix("start the cluster again and let its peers file name %s alone: it then moves the log here; or move the folder away and begin without its lines", o.Node)
-		}
-		o.Logger.Info("the chat log moves from one server to several", "dir", o.path(movingDir))
+	switch {
+	case have == members && !exists(o.path(toOne)) && (o.hasStream() || !exists(o.path(toCluster))):
+		return errs.E(errs.Usage, "chat log: the lines in %s are those of a cluster's member, and may not be all", o.Dir).
+			WithFix("start the cluster again and let its peers file name %s alone: it then moves the log here; or move the folder away and begin without its lines", o.Node)
+	case have == alones && !exists(o.path(toCluster)):
+		o.Logger.Info("the chat log moves from one server to several", "dir", o.path(toCluster))
 		if err := o.pack(ctx); err != nil {
 			return errs.Wrap(err, errs.Unavailable, "the chat log in %s cannot be packed for its cluster", o.Dir)
 		}
@@ -98,12 +103,12 @@ func (o Options) pack(ctx context.Context) error {
 	if err := l.boot(ctx); err != nil {
 		return err
 	}
-	return l.save(ctx)
+	return l.save(ctx, toCluster)
 }
 
 // save writes the snapshots, all or none.
-func (l *Log) save(ctx context.Context) error {
-	part := l.opts.path(movingDir + ".part")
+func (l *Log) save(ctx context.Context, name string) error {
+	part := l.opts.path(name + ".part")
 	if err := errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o750)); err != nil {
 		return err
 	}
@@ -119,7 +124,7 @@ func (l *Log) save(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := errors.Join(syncPath(part), os.Rename(part, l.opts.path(movingDir))); err != nil {
+	if err := errors.Join(syncPath(part), os.Rename(part, l.opts.path(name))); err != nil {
 		return err
 	}
 	return syncPath(l.opts.Dir)
@@ -138,7 +143,7 @@ func (l *Log) bring(ctx context.Context, limit time.Duration) error {
 	found, err := l.js.Stream(try, streamName)
 	cancel()
 	switch {
-	case err == nil && !isMoving(found):
+	case err == nil && (!isMoving(found) || l.opts.Cluster != nil && exists(l.opts.path(toOne))):
 		return l.leaveAside(own)
 	case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
 		return err
@@ -157,20 +162,25 @@ func isMoving(log jetstream.Stream) bool {
 	return slices.Equal(log.CachedInfo().Config.Subjects, []string{movedTopic})
 }
 
-// leaveAside deals with snapshots where there is a log that serves. A log of one server
-// is the one that they were made of.
+// leaveAside deals with the snapshots of a server whose log serves: they are of no use
+// any more, but for lines that a server brings to a cluster that has a log already.
 func (l *Log) leaveAside(own *server.StreamState) error {
-	switch {
-	case own == nil:
-	case l.opts.Cluster == nil:
-		return os.RemoveAll(l.opts.path(movingDir))
-	default:
-		l.stranded.Do(func() {
-			l.logger.Error("the cluster has a log already: the lines that this server brings stay in their folder",
-				"dir", l.opts.path(movingDir), "lines", own.Msgs)
-		})
+	if own == nil || l.opts.Cluster == nil {
+		return errors.Join(os.RemoveAll(l.opts.path(toOne)), os.RemoveAll(l.opts.path(toCluster)))
 	}
-	return nil
+	l.stranded.Do(func() {
+		l.logger.Error("the cluster has a log already: the lines that this server brings stay in their folder",
+			"dir", l.snapshots(), "lines", own.LastSeq)
+	})
+	return os.RemoveAll(l.opts.path(toOne))
+}
+
+// snapshots returns the folder of the snapshots that the log's streams are made of.
+func (l *Log) snapshots() string {
+	if one := l.opts.path(toOne); l.opts.Cluster == nil && exists(one) {
+		return one
+	}
+	return l.opts.path(toCluster)
 }
 
 // restore makes the streams of the snapshots. One that an attempt before this left is
@@ -178,7 +188,7 @@ func (l *Log) leaveAside(own *server.StreamState) error {
 func (l *Log) restore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
 	defer cancel()
-	dir := l.opts.path(movingDir)
+	dir := l.snapshots()
 	for _, stream := range movedStreams {
 		about, err := readSnapshot(dir, stream)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -199,17 +209,31 @@ func (l *Log) restore(ctx context.Context) error {
 			}
 		}
 		if err := l.restoreStream(ctx, stream, dir, about); err != nil {
-			return err
+			return errors.Join(err, l.discard(ctx, stream))
 		}
 	}
 	l.logger.Info("the chat log has moved here")
 	return errors.Join(os.RemoveAll(l.opts.path(movedDir)), os.Rename(dir, l.opts.path(movedDir)))
 }
 
-// brings returns what the snapshot of the log holds, nil for no snapshot.
+// discard deletes what an attempt to restore a stream has left: JetStream keeps the name.
+// A log that serves is not deleted.
+func (l *Log) discard(ctx context.Context, stream string) error {
+	if stream == streamName {
+		for name := range l.js.StreamNames(ctx, jetstream.WithStreamListSubject(movedTopic)).Name() {
+			if name == streamName {
+				return l.js.DeleteStream(ctx, stream)
+			}
+		}
+		return nil
+	}
+	return l.js.DeleteStream(ctx, stream)
+}
+
+// brings returns what the snapshot of the log holds, nil for none that ever had a line.
 func (l *Log) brings() (*server.StreamState, error) {
-	about, err := readSnapshot(l.opts.path(movingDir), streamName)
-	if errors.Is(err, fs.ErrNotExist) {
+	about, err := readSnapshot(l.snapshots(), streamName)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && about.State.LastSeq == 0 {
 		return nil, nil
 	}
 	return &about.State, err
@@ -225,7 +249,7 @@ func (l *Log) answerBrings() error {
 		}
 		lines := uint64(0)
 		if own != nil {
-			lines = own.Msgs
+			lines = own.LastSeq
 		}
 		_ = msg.Respond(strconv.AppendUint(nil, lines, 10))
 	})
@@ -249,7 +273,7 @@ func (l *Log) othersBringNothing(ctx context.Context, own *server.StreamState) e
 			silent = append(silent, m.name)
 		case lines > 0 && own != nil:
 			return fmt.Errorf("two servers bring lines: %s has %d, %s has %d; move away the folder %s of the one whose lines are not wanted",
-				l.opts.Node, own.Msgs, m.name, lines, movingDir)
+				l.opts.Node, own.LastSeq, m.name, lines, toCluster)
 		case lines > 0:
 			return fmt.Errorf("%s brings %d lines", m.name, lines)
 		}
@@ -275,7 +299,8 @@ func (l *Log) forgetMoved() {
 	if int(l.health.current.Load()) < l.opts.Cluster.replicas() || !exists(l.opts.path(movedDir)) {
 		return
 	}
-	if err := os.RemoveAll(l.opts.path(movedDir)); err != nil {
+	err := newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged() // what was made of them
+	if err = errors.Join(err, os.RemoveAll(l.opts.path(movedDir))); err != nil {
 		l.logger.Warn("snapshots of the chat log's move stay on disk", "err", err)
 	}
 }
@@ -291,7 +316,7 @@ func (l *Log) moveToOne(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", stream, err)
 		}
 	}
-	if err := l.save(ctx); err != nil {
+	if err := l.save(ctx, toOne); err != nil {
 		return err
 	}
 	l.store.reopen(errs.E(errs.Unavailable, "the chat log has moved to this server alone").

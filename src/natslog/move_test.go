@@ -98,7 +98,7 @@ func TestALogMovesFromOneServerToThreeAndBack(t *testing.T) {
 	holds(t, log, lines+1)
 	persist(t, log, line(lines+1))
 	holds(t, log, lines+2)
-	if _, err := os.Stat(filepath.Join(r.dir, "node0", "moving")); err == nil {
+	if _, err := os.Stat(filepath.Join(r.dir, "node0", "moving-to-one")); err == nil {
 		t.Error("the snapshots that were used stay")
 	}
 }

@@ -29,6 +29,7 @@ func (l *Log) watch(ctx context.Context) {
 			l.cutOff(now) // whether anybody asks or not
 			err = l.look(ctx)
 			l.lookAtReplicas(ctx)
+			l.forgetMoved()
 			l.tend(ctx, time.Now())
 		case <-trim.C:
 			err = l.trim(ctx, time.Now())

@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"chatlab/src/wait"
 )
 
 // snapshotChunk is the size of the messages that carry a snapshot, in bytes.
@@ -123,7 +125,7 @@ func (l *Log) sendChunks(ctx context.Context, subject, path string) (server.Stre
 	for in := bufio.NewReaderSize(f, snapshotChunk); ; {
 		n, err := io.ReadFull(in, chunk)
 		if n > 0 {
-			receipt, err := l.conn.RequestWithContext(ctx, subject, chunk[:n])
+			receipt, err := l.sendChunk(ctx, subject, chunk[:n])
 			if err != nil {
 				return none, err
 			}
@@ -138,11 +140,22 @@ func (l *Log) sendChunks(ctx context.Context, subject, path string) (server.Stre
 			return none, err
 		}
 	}
-	receipt, err := l.conn.RequestWithContext(ctx, subject, nil)
+	receipt, err := l.sendChunk(ctx, subject, nil)
 	if err != nil {
 		return none, err
 	}
 	return parseCreated(receipt.Data)
+}
+
+// sendChunk sends a chunk again while this server does not know yet that another one
+// waits for it: it was not delivered then.
+func (l *Log) sendChunk(ctx context.Context, subject string, chunk []byte) (*nats.Msg, error) {
+	for {
+		receipt, err := l.conn.RequestWithContext(ctx, subject, chunk)
+		if !errors.Is(err, nats.ErrNoResponders) || !wait.Sleep(ctx, readAgain) {
+			return receipt, err
+		}
+	}
 }
 
 func parseCreated(text []byte) (server.StreamState, error) {

@@ -92,12 +92,18 @@ func (t *Target) supervise(ctx context.Context, plan supervisor.Plan, p lab.Prog
 		if err == nil && fingerprint == plan.Fingerprint {
 			return t.startMissing(ctx, rows, p)
 		}
+		if err := t.moveChatLog(ctx, p); err != nil {
+			return err
+		}
 		done := p.Step("stop the lab that is up: programs or configuration have changed")
 		err = t.end(ctx)
 		done(err)
 		if err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(t.spread(), t.forgetPeers()); err != nil {
+		return err
 	}
 	if err := t.clear(p); err != nil {
 		return err
