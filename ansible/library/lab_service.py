@@ -131,16 +131,18 @@ def wait(module):
         time.sleep(PAUSE)
 
 
-def replicas(address):
-    """How many replicas have all of the chat log, 0 when none can be asked, and None when the unit does not answer."""
+def replicas(address, which="current"):
+    """How many replicas have all of the chat log, or are expected to; 0 when none can be asked, and None when the unit does not answer."""
     status, text = answer(address, "/metrics", 1 << 20)
-    found = re.search(r"^chatlab_chatlog_replicas_current (\d+)", text, re.M)
+    found = re.search(r"^chatlab_chatlog_replicas_%s (\d+)" % which, text, re.M)
     return None if status != 200 or not found else int(found.group(1))
 
 
 def redundant(module, restarted):
     """Wait until the service can bear that this unit, or the next one, stops. One that serves nobody has nothing to lose."""
     wanted, end = module.params["replicas"], time.time() + module.params["timeout"]
+    if wanted and not restarted:  # one that was alone has no others to wait for
+        wanted = min(wanted, replicas(module.params["ready"], "expected") or 0)
     while wanted:
         found = replicas(module.params["ready"])
         if (found or 0) >= wanted or (found is None and not restarted):

@@ -13,6 +13,9 @@ if grep -qw avx /proc/cpuinfo; then echo avx=yes; fi
 echo "container=$(systemd-detect-virt --container 2>/dev/null || true)"
 ip -o addr | awk '{ split($4, a, "/"); print "address=" a[1] "/" $2 }'
 if [ -e /usr/libexec/keepalived/chatlab-ready ]; then echo vip=yes; fi
+# The folder of JetStream's own group: this machine's chat server is one of several.
+if [ -e "/var/lib/chatlab/chatd/jetstream/\$SYS/_js_/_meta_" ]; then echo chatd=member; fi
+if systemctl --quiet is-enabled chatlab-chatd 2>/dev/null; then echo chatd_enabled=yes; fi
 if [ -e /etc/centos-release ]; then sed -nE 's/.*release ([0-9]+\.[0-9]+).*/minor=\1/p' /etc/centos-release; fi
 if [ -e /etc/yum.repos.d/epel.repo ]; then echo epel=yes; fi
 echo "selinux=$(getenforce 2>/dev/null || true)"
