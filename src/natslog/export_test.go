@@ -45,9 +45,8 @@ func Reset(ctx context.Context, members ...*Log) error {
 	return members[0].create(ctx)
 }
 
-// TheirTimes are JetStream's own times of elections and of a leader that is alone, at
-// the start of the process.
-var TheirTimes = [4]time.Duration{minElectionTimeout, maxElectionTimeout, lostQuorumInterval, lostQuorumCheck}
+// TheirTimes are JetStream's own times of elections, at the start of the process.
+var TheirTimes = [2]time.Duration{minElectionTimeout, maxElectionTimeout}
 
 // Servers are those of JetStream, as its leader knows them; none on another server.
 func (l *Log) Servers() []string {

@@ -28,7 +28,6 @@ func (l *Log) HandOver() {
 	if l.opts.Cluster == nil || l.known() != nil {
 		return
 	}
-	l.leaving.Store(true)
 	l.awaitOthers()
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()

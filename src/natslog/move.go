@@ -51,7 +51,7 @@ const (
 func (o Options) kind() kind {
 	root := filepath.Join(o.Dir, server.JetStreamStoreDir)
 	switch {
-	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", metaGroup)):
+	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", "_meta_")):
 		return members
 	case o.hasStream():
 		return alones

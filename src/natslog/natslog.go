@@ -87,18 +87,16 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
-	state     jetstream.KeyValue     // what the log keeps beside its lines
-	disk      *disk                  // of a log of its own; nil in a cluster
-	store     *store                 // whether files can be written
-	cursor    *cursor                // of the events
-	turn      turn                   // of a cluster
-	recent    recent                 // lines that Follow gave
-	backlog   atomic.Int64           // lines whose event is not emitted, as last seen
-	followed  atomic.Uint64          // last line that Follow gave
-	emits     atomic.Bool            // Emit runs
-	group     atomic.Pointer[string] // the stream's Raft group; nil while it is not known
-	leaving   atomic.Bool            // this member gives up what it leads, and begins no election
-	cutAt     atomic.Int64           // Unix nanoseconds when this server was last seen to be cut off
+	state     jetstream.KeyValue // what the log keeps beside its lines
+	disk      *disk              // of a log of its own; nil in a cluster
+	store     *store             // whether files can be written
+	cursor    *cursor            // of the events
+	turn      turn               // of a cluster
+	recent    recent             // lines that Follow gave
+	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
+	followed  atomic.Uint64      // last line that Follow gave
+	emits     atomic.Bool        // Emit runs
+	cutAt     atomic.Int64       // Unix nanoseconds when this server was last seen to be cut off
 	users     atomic.Pointer[func(room string) []string]
 	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
 	health    struct {

@@ -73,7 +73,6 @@ func (l *Log) start(ctx context.Context) error {
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)
-	l.tasks.Go(l.electSooner)
 	return errors.Join(l.listen(), l.answerWho(), l.answerBrings())
 }
 
@@ -123,9 +122,6 @@ func (l *Log) create(ctx context.Context) error {
 	var err error
 	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
-	}
-	if c := l.stream.CachedInfo().Cluster; c != nil {
-		l.group.Store(&c.RaftGroup)
 	}
 	bucket := jetstream.KeyValueConfig{Bucket: stateBucket, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas()}
 	if l.state, err = l.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
