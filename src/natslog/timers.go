@@ -19,8 +19,8 @@ var minElectionTimeout time.Duration
 var maxElectionTimeout time.Duration
 
 const (
-	electionAfter  = 2 * time.Second
-	electionWithin = 4 * time.Second
+	electionAfter  = 1500 * time.Millisecond
+	electionWithin = 3 * time.Second
 )
 
 // shortenElections shortens the times, before the process's first server starts.
