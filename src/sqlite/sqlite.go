@@ -48,11 +48,29 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
+	if err := check(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, errs.Wrap(err, errs.Unavailable, "database file %s", path).
+			WithFix("put a copy of it back, or move it away and begin without its users")
+	}
 	if err := migrate(ctx, db, path); err != nil {
 		_ = db.Close()
 		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
 	}
 	return &Store{db: db, path: path, file: file}, nil
+}
+
+// check fails with the first fault that SQLite finds in the file: a damaged page shows
+// only when a query meets it.
+func check(ctx context.Context, db *sql.DB) error {
+	var found string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return errs.E(errs.Unavailable, "it is damaged: %s", found)
+	}
+	return nil
 }
 
 // create makes the file before SQLite would, with its own permissions. A file

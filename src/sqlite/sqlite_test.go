@@ -2,9 +2,12 @@ package sqlite_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
@@ -83,5 +86,36 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		if s, err := sqlite.Open(context.Background(), path); !errs.Is(err, errs.Unavailable) {
 			t.Errorf("%s: %v, %v", path, s, err)
 		}
+	}
+}
+
+func TestOpenFindsDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.db")
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 200 {
+		user := auth.User{ID: fmt.Sprint("user", n), Hash: strings.Repeat("h", 200), CreatedAt: time.Now()}
+		if err := s.Create(t.Context(), user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(text) / 2; i < len(text)/2+4096; i++ {
+		text[i] = 0xff
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err = sqlite.Open(t.Context(), path)
+	if !errs.Is(err, errs.Unavailable) || errs.FixOf(err) == "" {
+		t.Errorf("%v, %v", s, err)
 	}
 }
