@@ -44,6 +44,7 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watching.Go(func() { l.watch(ctx) })
+	watching.Go(func() { l.reportDamage(ctx) })
 	watching.Go(func() {
 		select {
 		case <-l.store.ended:

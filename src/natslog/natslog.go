@@ -105,14 +105,15 @@ type Log struct {
 		lag     atomic.Uint64 // lines
 	}
 
-	tasks     sync.WaitGroup
-	stranded  sync.Once // says once that this server's own lines stay aside
-	closing   sync.Once
-	closed    chan struct{}
-	declared  chan struct{} // closed once the stream is known
-	published prometheus.Counter
-	emitted   prometheus.Counter
-	damaged   prometheus.Counter // cursors
+	tasks        sync.WaitGroup
+	stranded     sync.Once // says once that this server's own lines stay aside
+	closing      sync.Once
+	closed       chan struct{}
+	declared     chan struct{} // closed once the stream is known
+	damagedLines prometheus.Gauge
+	published    prometheus.Counter
+	emitted      prometheus.Counter
+	damaged      prometheus.Counter // cursors
 }
 
 const startTimeout = 30 * time.Second
@@ -168,6 +169,7 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Damaged cursors of the events: all events were emitted again."})
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "writable", Help: "1 while the chat log's files can be written."},
 		func() float64 { return number(l.store.writable() == nil) })
+	l.damagedLines = auto.NewGauge(prometheus.GaugeOpts{Name: "damaged_lines", Help: "Lines that were damaged, and left out, when one server opened its log."})
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
 		func() float64 { return float64(l.backlog.Load()) })
 	l.clusterMetrics(auto)
