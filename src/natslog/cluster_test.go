@@ -144,22 +144,28 @@ func TestTheMajorityServesAndAMinorityRefuses(t *testing.T) {
 	}
 }
 
-// TestALeaderThatIsAloneSoonStops: what it takes meanwhile it has to drop again.
-func TestALeaderThatIsAloneSoonStops(t *testing.T) {
+func TestALeaderThatIsAloneSoonRefuses(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, 3)
 	persist(t, r.logs[0], line(0))
 	leader := r.leader()
 	log := r.logs[leader]
+	defer emit(t, log, newSink())()
 	for i := range r.logs {
 		if i != leader {
 			r.stop(i)
 		}
 	}
 	alone := time.Now()
-	testkit.Until(t, "it leads no more", func() bool { return !log.Leads() })
-	if took := time.Since(alone); took > 8*time.Second {
-		t.Errorf("it led for %s alone", took)
+	testkit.Until(t, "lines are refused at once", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		asked := time.Now()
+		got := log.Publish(ctx, line(1))[0]
+		return errs.Is(got.Err, errs.Unavailable) && time.Since(asked) < 100*time.Millisecond
+	})
+	if took := time.Since(alone); took > 5*time.Second {
+		t.Errorf("it took lines for %s alone", took)
 	}
 }
 

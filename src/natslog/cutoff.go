@@ -1,6 +1,10 @@
 package natslog
 
-import "time"
+import (
+	"time"
+
+	"chatlab/src/errs"
+)
 
 // rejoinAfter is how long a server that was cut off does not say where the log ends:
 // if it led, it may not know yet that another does, nor what was stored meanwhile, and
@@ -18,4 +22,16 @@ func (l *Log) cutOff(now time.Time) bool {
 		return true
 	}
 	return now.Sub(time.Unix(0, l.cutAt.Load())) < rejoinAfter
+}
+
+// cutOffNow refuses lines by what was last seen: nobody could store them.
+func (l *Log) cutOffNow(now time.Time) error {
+	if now.Sub(time.Unix(0, l.cutAt.Load())) > 3*lookEvery/2 {
+		return nil
+	}
+	return errCutOff()
+}
+
+func errCutOff() error {
+	return errs.E(errs.Unavailable, "the chat log is cut off from the other servers, try another").WithRetry(time.Second)
 }

@@ -52,7 +52,7 @@ func (l *Log) othersLead(ctx context.Context) bool {
 	if err != nil || all.Meta == nil || all.Meta.Leader == "" || all.Meta.Leader == l.opts.Node {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, oneTry)
+	ctx, cancel := context.WithTimeout(ctx, firstTry)
 	defer cancel()
 	log, err := l.stream.Info(ctx)
 	return err == nil && log.Cluster != nil && log.Cluster.Leader != "" && log.Cluster.Leader != l.opts.Node
@@ -63,7 +63,7 @@ func (l *Log) awaitOthers() {
 	ctx, cancel := context.WithTimeout(context.Background(), comingLimit)
 	defer cancel()
 	for begun := time.Now(); ctx.Err() == nil && !l.cutOff(time.Now()); wait.Sleep(ctx, othersEvery) {
-		try, end := context.WithTimeout(ctx, oneTry)
+		try, end := context.WithTimeout(ctx, firstTry)
 		info, err := l.stream.Info(try)
 		end()
 		if err != nil || info.Cluster == nil { // no member leads: there is nothing to keep

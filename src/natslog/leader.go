@@ -8,10 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
@@ -108,7 +104,7 @@ func (l *Log) nextOfLeader(ctx context.Context, room string, after uint64) (*lea
 		return nil, err
 	}
 	var a *leaderAnswer
-	err = l.askLeader(ctx, func(ctx context.Context) error {
+	err = l.ask(ctx, func(ctx context.Context) error {
 		msg, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, body)
 		if err != nil {
 			return err
@@ -132,34 +128,6 @@ func (l *Log) nextOfLeader(ctx context.Context, room string, after uint64) (*lea
 		return nil, errors.New("read: " + a.Error.Description)
 	}
 	return a, nil
-}
-
-// oneTry is how long a leader may take for an answer before it is asked again:
-// what was asked while there was none is never answered.
-const oneTry = 500 * time.Millisecond
-
-// askLeader asks until there is an answer, or ctx ends. Alone it asks once.
-func (l *Log) askLeader(ctx context.Context, ask func(context.Context) error) error {
-	if l.opts.Cluster == nil {
-		return ask(ctx)
-	}
-	for {
-		try, cancel := context.WithTimeout(ctx, oneTry)
-		err := ask(try)
-		unanswered := err != nil && try.Err() != nil || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errNotNow) || leaderlessAnswer(err)
-		cancel()
-		if !unanswered || ctx.Err() != nil {
-			return err
-		}
-		wait.Sleep(ctx, leaderless)
-	}
-}
-
-// leaderlessAnswer tells whether an answer is that no server leads JetStream, which has
-// an election of its own.
-func leaderlessAnswer(err error) bool {
-	var refused *jetstream.APIError
-	return errors.As(err, &refused) && refused.ErrorCode == jetstream.ErrorCode(server.JSClusterNotAvailErr)
 }
 
 // end returns the number of the leader's last line, once the leader, which may be

@@ -108,5 +108,5 @@ func (l *Log) asSystem(ctx context.Context, subject string, question, answer any
 		return err
 	}
 	defer conn.Close()
-	return ask(ctx, conn, subject, question, answer)
+	return request(ctx, conn, subject, question, answer)
 }

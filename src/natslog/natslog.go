@@ -216,10 +216,10 @@ func (l *Log) Bounds(ctx context.Context) (chat.Bounds, error) {
 		return chat.Bounds{}, err
 	}
 	if l.cutOff(time.Now()) {
-		return chat.Bounds{}, errs.E(errs.Unavailable, "the chat log is cut off from the other servers, try another").WithRetry(time.Second)
+		return chat.Bounds{}, errCutOff()
 	}
 	var info *jetstream.StreamInfo
-	err := l.askLeader(ctx, func(ctx context.Context) (err error) {
+	err := l.ask(ctx, func(ctx context.Context) (err error) {
 		info, err = l.stream.Info(ctx)
 		return err
 	})

@@ -54,6 +54,9 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 	if refused == nil {
 		refused = l.full()
 	}
+	if refused == nil {
+		refused = l.cutOffNow(time.Now())
+	}
 	if refused == nil && ctx.Err() != nil { // or the answer might be quicker than who waits is told
 		refused = l.away(ctx, ctx.Err())
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -26,15 +25,7 @@ type getRequest struct {
 const (
 	getSubject = "$JS.API.DIRECT.GET." + streamName
 	getTimeout = 5 * time.Second
-	getTry     = 300 * time.Millisecond // until it is asked again in a cluster
-	readAgain  = 20 * time.Millisecond
 )
-
-// unavailable is the status of an answer when nobody serves the subject, or who does is
-// about to stop.
-const unavailable = "503"
-
-var errNotNow = errors.New("no member answers now")
 
 // Read implements [chat.Log].
 func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
@@ -50,36 +41,24 @@ func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wir
 	return append(lines, rest...), err
 }
 
-// get returns a run of lines, and how many there are after it. Any member may be who is
-// asked, and one that stops leaves it unanswered: then it is asked again, with more time
-// each time, as a member may also be slow.
-func (l *Log) get(ctx context.Context, req getRequest) ([]wire.Message, uint64, error) {
+// get returns a run of lines, and how many there are after it, from any member.
+func (l *Log) get(ctx context.Context, req getRequest) (lines []wire.Message, more uint64, err error) {
 	if err := l.known(); err != nil {
 		return nil, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
-	for limit := getTry; ; {
-		try, cancel := ctx, context.CancelFunc(func() {})
-		if l.opts.Cluster != nil {
-			try, cancel = context.WithTimeout(ctx, limit)
-		}
-		lines, more, err := l.getOnce(try, req)
-		again := err != nil && l.opts.Cluster != nil && (try.Err() != nil || errors.Is(err, errNotNow))
-		if try.Err() != nil {
-			limit *= 2
-		}
-		cancel()
-		switch {
-		case err == nil && len(lines) > 0:
-			return lines, more, l.onDisk(ctx, lines[len(lines)-1].Seq)
-		case err == nil:
-			return lines, more, nil
-		case !again || ctx.Err() != nil:
-			return nil, 0, l.away(ctx, err)
-		}
-		wait.Sleep(ctx, readAgain)
+	err = l.ask(ctx, func(ctx context.Context) (err error) {
+		lines, more, err = l.getOnce(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, 0, l.away(ctx, err)
 	}
+	if len(lines) > 0 {
+		err = l.onDisk(ctx, lines[len(lines)-1].Seq)
+	}
+	return lines, more, err
 }
 
 func (l *Log) getOnce(ctx context.Context, req getRequest) ([]wire.Message, uint64, error) {

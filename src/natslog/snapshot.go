@@ -152,7 +152,7 @@ func (l *Log) sendChunks(ctx context.Context, subject, path string) (server.Stre
 func (l *Log) sendChunk(ctx context.Context, subject string, chunk []byte) (*nats.Msg, error) {
 	for {
 		receipt, err := l.conn.RequestWithContext(ctx, subject, chunk)
-		if !errors.Is(err, nats.ErrNoResponders) || !wait.Sleep(ctx, readAgain) {
+		if !errors.Is(err, nats.ErrNoResponders) || !wait.Sleep(ctx, tryAgain) {
 			return receipt, err
 		}
 	}
@@ -173,10 +173,10 @@ func parseCreated(text []byte) (server.StreamState, error) {
 
 // api asks JetStream's API something that the client library does not offer.
 func (l *Log) api(ctx context.Context, subject string, question, answer any) error {
-	return ask(ctx, l.conn, subject, question, answer)
+	return request(ctx, l.conn, subject, question, answer)
 }
 
-func ask(ctx context.Context, conn *nats.Conn, subject string, question, answer any) error {
+func request(ctx context.Context, conn *nats.Conn, subject string, question, answer any) error {
 	body, err := json.Marshal(question)
 	if err != nil {
 		return err
