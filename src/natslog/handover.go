@@ -33,7 +33,6 @@ func (l *Log) HandOver() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()
 	if l.leads() {
-		l.tellPosition()
 		_ = l.server.JetStreamStepdownStream(account, streamName)
 	}
 	if l.server.JetStreamIsLeader() {

@@ -61,9 +61,6 @@ func (l *Log) start(ctx context.Context) error {
 	}
 	l.tasks.Go(l.declareInTime)
 	l.tasks.Go(l.electSooner)
-	if err := l.listen(); err != nil {
-		return err
-	}
 	return l.answerWho()
 }
 
