@@ -177,6 +177,9 @@ func TestEventsWaitWhileTheEmitterIsAway(t *testing.T) {
 	to.setFail(errs.E(errs.Unavailable, "away"))
 	emit(t, log, to)
 	say(t, log, 0, 20)
+	if n := log.Waiting(); n != 20 {
+		t.Errorf("%d events wait by the metric, want 20 at once", n)
+	}
 	to.setFail(nil)
 	seen := map[event.ID]bool{}
 	for _, ev := range to.wait(t, 20) {
