@@ -156,10 +156,12 @@ func TestNoEventIsSkippedWhenTheEmitterIsCutOff(t *testing.T) {
 	others := []int{(away + 1) % 3, (away + 2) % 3}
 	say(0, 20, 0, 1, 2)
 	cut(cables, away, true)
+	began := time.Now()
 	say(20, 40, others...)
 	testkit.Until(t, "the others have emitted the rest", func() bool {
 		return distinct(emittedBy(sinks)) == 40 && (r.logs[others[0]].Emitter() || r.logs[others[1]].Emitter())
 	})
+	t.Logf("after %s", time.Since(began))
 	cut(cables, away, false)
 	testkit.Until(t, "the member is back", func() bool { return len(r.logs[away].Others()) == 2 })
 	say(40, 60, others...)
