@@ -37,6 +37,21 @@ func spoil(t *testing.T, dir string, matches func(path string) bool, with func(p
 	}
 }
 
+// copyFolder copies a folder, from which JetStream removes files at any time.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	testkit.Until(t, "the folder is copied", func() bool {
+		if err := os.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
+		err := os.CopyFS(to, os.DirFS(from))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 func half(path string, size int64) error { return os.Truncate(path, size/2) }
 
 func garbage(path string, size int64) error {
@@ -117,16 +132,7 @@ func TestAMemberWithAnOlderCopyOfItsFilesIsAsTheOthersAgain(t *testing.T) {
 	}
 	say(0, 30)
 	r.stop(lost)
-	testkit.Until(t, "the folder is copied", func() bool { // JetStream removes files after it has stopped
-		if err := os.RemoveAll(copied); err != nil {
-			t.Fatal(err)
-		}
-		err := os.CopyFS(copied, os.DirFS(dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		return err == nil
-	})
+	copyFolder(t, dir, copied)
 	r.start(lost)
 	r.ready()
 	say(30, 60)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/wait"
@@ -26,100 +24,99 @@ const (
 )
 
 // Emit emits the event of every line, in batches of what is there, until ctx
-// ends. While events are not taken, they are tried again and the backlog grows.
-// In a cluster one member does. It also trims the log. It fails with code unavailable
-// when the log has to be opened anew, see store.
+// ends or the log closes. While events are not taken, they are tried again and the
+// backlog grows. In a cluster one member does, see [lease]. It also trims the log. It
+// fails with code unavailable when the log has to be opened anew, see store.
 func (l *Log) Emit(ctx context.Context, to Events) error {
-	select {
-	case <-l.declared:
-	case <-l.store.ended:
-		return l.store.why()
-	case <-ctx.Done():
-		return nil
-	}
-	l.emits.Store(true)
-	defer l.emits.Store(false)
-	var watching sync.WaitGroup
-	defer watching.Wait()
+	l.emitting.Lock()
+	defer l.emitting.Unlock()
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	watching.Go(func() { l.watch(ctx) })
-	watching.Go(func() { l.reportDamage(ctx) })
-	watching.Go(func() {
+	tasks.Go(func() {
+		defer stop()
 		select {
 		case <-l.store.ended:
-			stop()
+		case <-l.closed:
 		case <-ctx.Done():
 		}
 	})
-	for ctx.Err() == nil {
+	select {
+	case <-l.declared:
+	case <-ctx.Done():
+		return l.store.why()
+	}
+	l.emits.Store(true)
+	defer l.emits.Store(false)
+	tasks.Go(func() { l.watch(ctx) })
+	tasks.Go(func() { l.reportDamage(ctx) })
+	tasks.Go(func() {
+		wait.Every(ctx, leaseLook, func() { l.tendLease(ctx, !l.leaving.Load()) })
+	})
+	wait.Every(ctx, emitAgain, func() {
 		if err := l.emitAll(ctx, to); err != nil && ctx.Err() == nil {
 			l.logger.Warn("events of the chat log cannot be read", "err", err)
-			wait.Sleep(ctx, emitAgain)
 		}
+	})
+	if l.emitter.held.Load() {
+		l.tendLease(context.WithoutCancel(ctx), false)
 	}
 	return l.store.why()
 }
 
-// emitAll takes the lines that Follow gave; those from before, and all while
-// nobody follows, it reads.
+// emitAll takes the lines that Follow gave, for a while; those from before, and all
+// while nobody follows, it reads.
 func (l *Log) emitAll(ctx context.Context, to Events) error {
-	look := time.NewTicker(emitLook)
-	defer look.Stop()
-	for late := false; ; {
-		var lines []wire.Message
-		var grown <-chan struct{}
-		if l.emitsNow() {
-			var err error
-			if lines, grown, err = l.unemitted(ctx, late); err != nil {
-				return err
-			}
+	late := time.After(emitLook)
+	for ask := true; ctx.Err() == nil; ask = false {
+		after := l.emitter.to.Load()
+		lines, grown, err := l.unemitted(ctx, after, ask)
+		if err != nil {
+			return err
 		}
-		late = false
 		if len(lines) > 0 {
-			if err := l.emit(ctx, to, lines); err != nil {
-				return err
-			}
+			l.emit(ctx, to, after, lines)
 			continue
 		}
 		select {
 		case <-grown:
-		case <-look.C:
-			late = true
+		case <-late:
+			return nil
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-l.closed:
-			return l.away(ctx, nats.ErrConnectionClosed)
 		}
 	}
+	return nil
 }
 
-// unemitted returns the next lines without an event, and what is closed when more
-// come. ask is whether to ask the log even if there seem to be none.
-func (l *Log) unemitted(ctx context.Context, ask bool) ([]wire.Message, <-chan struct{}, error) {
-	done := l.cursor.seq.Load()
-	lines, known, grown := l.recent.after(done, emitBatch)
+// unemitted returns the next lines that this member has to emit, and what is closed when
+// more come. ask is whether to ask the log even if there seem to be none.
+func (l *Log) unemitted(ctx context.Context, after uint64, ask bool) ([]wire.Message, <-chan struct{}, error) {
+	if !l.emitter.held.Load() {
+		return nil, nil, nil
+	}
+	lines, known, grown := l.recent.after(after, emitBatch)
 	if known && (len(lines) > 0 || !ask) {
 		return lines, grown, nil
 	}
-	lines, _, err := l.get(ctx, getRequest{Seq: done + 1, NextFor: subjects, Batch: emitBatch})
+	lines, _, err := l.get(ctx, getRequest{Seq: after + 1, NextFor: subjects, Batch: emitBatch})
 	return lines, grown, err
 }
 
-// emit emits lines until their events are durable, and keeps the position.
-func (l *Log) emit(ctx context.Context, to Events, lines []wire.Message) error {
+// emit emits lines until their events are durable, and moves the cursor, unless it was
+// moved meanwhile.
+func (l *Log) emit(ctx context.Context, to Events, after uint64, lines []wire.Message) {
 	evs := make([]event.Event, 0, len(lines))
 	for _, m := range lines {
 		evs = append(evs, lineEvent(m))
 	}
-	l.turn.begins()
-	durable := l.durable(ctx, to, evs)
-	l.turn.ends()
-	if !durable {
-		return ctx.Err()
+	began := time.Now()
+	l.emitter.began.Store(&began)
+	defer l.emitter.began.Store(nil)
+	if l.durable(ctx, to, evs) {
+		l.emitted.Add(float64(len(lines)))
+		l.emitter.to.CompareAndSwap(after, lines[len(lines)-1].Seq)
 	}
-	l.emitted.Add(float64(len(lines)))
-	return l.emittedTo(lines[len(lines)-1].Seq)
 }
 
 // durable emits events until all are durable, but for those that cannot be

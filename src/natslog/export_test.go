@@ -19,8 +19,23 @@ func (l *Log) Trim(ctx context.Context, now time.Time) error {
 // Backlog is the backlog as last seen.
 func (l *Log) Backlog() int64 { return l.backlog.Load() }
 
-// Position is the line up to which events are emitted, as this member knows.
-func (l *Log) Position() uint64 { return l.cursor.seq.Load() }
+// Cursor is the cursor of the events in the bucket, as this member knows it.
+func (l *Log) Cursor() uint64 { return l.emitter.kept.Load() }
+
+// Emitter tells whether this member holds the lease.
+func (l *Log) Emitter() bool { return l.emitter.held.Load() }
+
+// Waiting is the metric of the events that wait.
+func (l *Log) Waiting() int64 { return l.waiting() }
+
+// SetLease replaces the record; "" removes it.
+func (l *Log) SetLease(ctx context.Context, record string) error {
+	if record == "" {
+		return l.js.DeleteKeyValue(ctx, stateBucket)
+	}
+	_, err := l.state.PutString(ctx, leaseKey, record)
+	return err
+}
 
 // Leads tells whether this member orders the log.
 func (l *Log) Leads() bool { return l.leads() }
@@ -38,9 +53,7 @@ func Reset(ctx context.Context, members ...*Log) error {
 	}
 	for _, l := range members {
 		l.followed.Store(0)
-		l.recent.mu.Lock()
-		l.recent.lines, l.recent.size = nil, 0
-		l.recent.mu.Unlock()
+		l.recent.clear()
 	}
 	return members[0].create(ctx)
 }

@@ -28,12 +28,14 @@ func (l *Log) HandOver() {
 	if l.opts.Cluster == nil || l.known() != nil {
 		return
 	}
+	l.leaving.Store(true)
 	l.awaitOthers()
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()
-	if l.leads() {
-		l.tellPosition()
-		_ = l.server.JetStreamStepdownStream(account, streamName)
+	for _, stream := range streams {
+		if l.server.JetStreamIsStreamLeader(account, stream) {
+			_ = l.server.JetStreamStepdownStream(account, stream)
+		}
 	}
 	if l.server.JetStreamIsLeader() {
 		var answer server.JSApiLeaderStepDownResponse

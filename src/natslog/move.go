@@ -36,8 +36,8 @@ const (
 	movedTopic = "moved"                // subject of a stream that takes no lines any more
 )
 
-// movedStreams move in this order: members that bring nothing wait for the last.
-var movedStreams = []string{"KV_" + stateBucket, streamName}
+// streams move in this order: members that bring nothing wait for the last.
+var streams = []string{"KV_" + stateBucket, streamName}
 
 // kind is whose files a data folder has.
 type kind int
@@ -112,7 +112,7 @@ func (l *Log) save(ctx context.Context, name string) error {
 	if err := errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o750)); err != nil {
 		return err
 	}
-	for _, stream := range movedStreams {
+	for _, stream := range streams {
 		_, err := l.js.Stream(ctx, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) { // a log of an earlier version has no bucket
 			continue
@@ -189,7 +189,7 @@ func (l *Log) restore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
 	defer cancel()
 	dir := l.snapshots()
-	for _, stream := range movedStreams {
+	for _, stream := range streams {
 		about, err := readSnapshot(dir, stream)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -311,7 +311,7 @@ func (l *Log) moveToOne(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
 	defer cancel()
 	l.logger.Info("the chat log moves to this server alone")
-	for _, stream := range slices.Backward(movedStreams) { // the log first: it takes no lines from then on
+	for _, stream := range slices.Backward(streams) { // the log first: it takes no lines from then on
 		if err := l.takeAlone(ctx, stream); err != nil {
 			return fmt.Errorf("%s: %w", stream, err)
 		}

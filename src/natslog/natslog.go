@@ -23,9 +23,9 @@
 // # Events
 //
 // Every line is also an event for the event log. The emitter gets the lines that
-// the follower had, and a file keeps up to which line it has taken them; in a
-// cluster the leader emits, and tells the others how far it is. So a killed chatd
-// loses none. An event that is emitted twice has the same id both times.
+// the follower had. One record in a bucket of JetStream names the member that emits and
+// its cursor, the last line whose event is emitted: another member goes on from there
+// when that one is gone. So a killed chatd loses none. An event that is emitted twice has the same id both times.
 //
 // # Retention
 //
@@ -58,11 +58,10 @@ import (
 
 // Names in JetStream.
 const (
-	streamName   = "chat"
-	stateBucket  = "chatlog" // what the log keeps beside its lines
-	subjects     = "chat.*"
-	prefix       = "chat."
-	consumerName = "events" // of earlier versions
+	streamName  = "chat"
+	stateBucket = "chatlog" // what the log keeps beside its lines
+	subjects    = "chat.*"
+	prefix      = "chat."
 )
 
 // Options says where the log is and how much it keeps.
@@ -90,12 +89,14 @@ type Log struct {
 	state     jetstream.KeyValue // what the log keeps beside its lines
 	disk      *disk              // of a log of its own; nil in a cluster
 	store     *store             // whether files can be written
-	cursor    *cursor            // of the events
-	turn      turn               // of a cluster
+	emitter   emitter            // the lease of the events, and their cursor
 	recent    recent             // lines that Follow gave
 	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
+	stored    atomic.Uint64      // the last line that this server acknowledged
 	followed  atomic.Uint64      // last line that Follow gave
+	emitting  sync.Mutex         // held while Emit runs
 	emits     atomic.Bool        // Emit runs
+	leaving   atomic.Bool        // this member gives up what it leads
 	cutAt     atomic.Int64       // Unix nanoseconds when this server was last seen to be cut off
 	users     atomic.Pointer[func(room string) []string]
 	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
@@ -135,15 +136,6 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
 	l.metrics(o.Metrics)
-	var damaged, err error
-	if l.cursor, damaged, err = openCursor(o.Dir); err != nil {
-		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("let chatd write what is in its data_dir")
-	}
-	if damaged != nil {
-		l.damaged.Inc()
-		l.logger.Error("the cursor of the events is damaged: all events of the log are emitted again, with the same ids",
-			"file", l.cursor.file.Name(), "err", damaged)
-	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := l.start(ctx); err != nil {
@@ -166,12 +158,12 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_chatlog_", reg))
 	l.published = auto.NewCounter(prometheus.CounterOpts{Name: "published_total", Help: "Lines stored, without repeats."})
 	l.emitted = auto.NewCounter(prometheus.CounterOpts{Name: "emitted_total", Help: "Lines whose event the logger has."})
-	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Damaged cursors of the events: all events were emitted again."})
+	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Cursors of the events that were lost, damaged or too high: events were emitted again."})
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "writable", Help: "1 while the chat log's files can be written."},
 		func() float64 { return number(l.store.writable() == nil) })
 	l.damagedLines = auto.NewGauge(prometheus.GaugeOpts{Name: "damaged_lines", Help: "Lines that were damaged, and left out, when one server opened its log."})
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
-		func() float64 { return float64(l.backlog.Load()) })
+		func() float64 { return float64(l.waiting()) })
 	l.clusterMetrics(auto)
 }
 
@@ -179,11 +171,10 @@ func (l *Log) metrics(reg prometheus.Registerer) {
 func (l *Log) Close() {
 	l.closing.Do(func() {
 		close(l.closed)
+		l.emitting.Lock()
+		defer l.emitting.Unlock()
 		l.tasks.Wait()
 		l.halt()
-		if err := l.cursor.file.Close(); err != nil {
-			l.logger.Warn("the cursor of the events cannot be closed", "err", err)
-		}
 	})
 }
 

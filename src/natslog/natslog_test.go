@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -179,6 +177,9 @@ func TestEventsWaitWhileTheEmitterIsAway(t *testing.T) {
 	to.setFail(errs.E(errs.Unavailable, "away"))
 	emit(t, log, to)
 	say(t, log, 0, 20)
+	if n := log.Waiting(); n != 20 {
+		t.Errorf("%d events wait by the metric, want 20 at once", n)
+	}
 	to.setFail(nil)
 	seen := map[event.ID]bool{}
 	for _, ev := range to.wait(t, 20) {
@@ -263,7 +264,7 @@ func TestOldLinesGoAPartAtATime(t *testing.T) {
 	log := open(t, t.TempDir(), func(o *natslog.Options) { o.MaxAge = time.Nanosecond })
 	emit(t, log, newSink())
 	say(t, log, 0, 64)
-	testkit.Until(t, "all are emitted", func() bool { return log.Position() == 64 })
+	testkit.Until(t, "all are emitted", func() bool { return log.Cursor() == 64 })
 	if err := log.Trim(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -303,70 +304,5 @@ func TestAFolderThatCannotBeMadeIsAUsageError(t *testing.T) {
 	_, err := natslog.Open(context.Background(), natslog.Options{Dir: "/dev/null/x", Metrics: prometheus.NewRegistry()})
 	if !errs.Is(err, errs.Usage) || errors.Unwrap(err) == nil {
 		t.Errorf("open = %v", err)
-	}
-}
-
-// reopened emits n lines' events, closes the log, changes its folder and opens it again.
-func reopened(t *testing.T, n int, change func(position string)) (log *natslog.Log, before []event.Event) {
-	t.Helper()
-	dir := t.TempDir()
-	log = open(t, dir, nil)
-	to := newSink()
-	stop := emit(t, log, to)
-	say(t, log, 0, n)
-	before = to.wait(t, n)
-	stop()
-	log.Close()
-	change(filepath.Join(dir, "events.position"))
-	return open(t, dir, nil), before
-}
-
-func TestALostPositionRepeatsTheEventsWithTheirIDs(t *testing.T) {
-	for name, change := range map[string]func(string){
-		"no file": func(position string) { _ = os.Remove(position) },
-		"empty":   func(position string) { _ = os.Truncate(position, 0) },
-		"short":   func(position string) { _ = os.WriteFile(position, []byte("\x00\x00\x00"), 0o600) },
-		"a flipped bit": func(position string) {
-			text, _ := os.ReadFile(position)
-			text[19] ^= 1 // 20 becomes 21
-			_ = os.WriteFile(position, text, 0o600)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			log, before := reopened(t, 20, change)
-			to := newSink()
-			emit(t, log, to)
-			if after := to.wait(t, 20); fmt.Sprint(after) != fmt.Sprint(before) {
-				t.Errorf("events before %v, after %v", before, after)
-			}
-		})
-	}
-}
-
-// A power cut may take the last lines of a log, whose events are emitted.
-func TestAPositionBeyondTheLogDoesNotHideNewLines(t *testing.T) {
-	log, _ := reopened(t, 5, func(position string) {
-		if err := os.WriteFile(position, []byte("00000000000000000500\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	})
-	to := newSink()
-	emit(t, log, to)
-	say(t, log, 5, 7)
-	if got := to.wait(t, 2); got[0].Data != "line 5" || got[1].Data != "line 6" {
-		t.Errorf("events %v", got)
-	}
-}
-
-func TestAnOlderVersionsCursorIsKept(t *testing.T) {
-	log, _ := reopened(t, 20, func(path string) {
-		if err := os.WriteFile(path, []byte("00000000000000000018\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	})
-	to := newSink()
-	emit(t, log, to)
-	if got := to.wait(t, 2); got[0].Data != "line 18" {
-		t.Errorf("events go on with %v, want line 18", got[0])
 	}
 }

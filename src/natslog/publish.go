@@ -91,6 +91,9 @@ func (l *Log) settle(ctx context.Context, receipts []chat.Receipt) {
 		}
 	}
 	unsafe := l.onDisk(ctx, last)
+	for seen := l.stored.Load(); last > seen && !l.stored.CompareAndSwap(seen, last); seen = l.stored.Load() {
+		continue // another call raised it
+	}
 	for i := range receipts {
 		r := &receipts[i]
 		switch {

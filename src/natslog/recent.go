@@ -43,6 +43,13 @@ func (r *recent) add(batch []wire.Message) {
 	}
 }
 
+// clear empties the window.
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines, r.size = nil, 0
+}
+
 // forget drops the oldest lines. What after gave out stays as it is.
 func (r *recent) forget() {
 	drop := 0

@@ -23,8 +23,6 @@ func (l *Log) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.closed:
-			return
 		case now := <-look.C:
 			l.cutOff(now) // whether anybody asks or not
 			err = l.look(ctx)
@@ -42,15 +40,22 @@ func (l *Log) watch(ctx context.Context) {
 
 // look counts the lines whose event is not emitted.
 func (l *Log) look(ctx context.Context) error {
-	l.tellPosition()
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
+	to := l.emitter.to.Load()
 	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return err
 	}
-	l.backlog.Store(int64(info.State.LastSeq - min(info.State.LastSeq, l.cursor.seq.Load())))
-	return nil
+	last := info.State.LastSeq
+	l.backlog.Store(int64(last - min(last, to)))
+	return l.checkCursor(ctx, to, last)
+}
+
+// waiting counts the lines whose event is not emitted. It includes every line that this
+// server has acknowledged, also since the last look.
+func (l *Log) waiting() int64 {
+	return max(l.backlog.Load(), int64(l.stored.Load()-l.emitter.to.Load()))
 }
 
 // trimShare is the part of a log that may go at once because of its age. The clock of
@@ -59,7 +64,8 @@ func (l *Log) look(ctx context.Context) error {
 const trimShare = 16
 
 // trim drops lines that are too old or too many, up to the first whose event is
-// not emitted. Only the leader does, whose clock gives lines their times.
+// not emitted by the cursor in the bucket. Only the leader does, whose clock gives lines
+// their times.
 func (l *Log) trim(ctx context.Context, now time.Time) error {
 	if !l.leads() {
 		return nil
@@ -83,7 +89,7 @@ func (l *Log) trim(ctx context.Context, now time.Time) error {
 		}
 		keep = max(keep, young)
 	}
-	if keep = min(keep, l.cursor.seq.Load()+1); keep <= state.FirstSeq {
+	if keep = min(keep, l.emitter.kept.Load()+1); keep <= state.FirstSeq {
 		return nil
 	}
 	l.logger.Info("chat log trimmed", "from", state.FirstSeq, "to", keep-1)

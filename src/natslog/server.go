@@ -73,7 +73,7 @@ func (l *Log) start(ctx context.Context) error {
 		return l.declare(ctx)
 	}
 	l.tasks.Go(l.declareInTime)
-	return errors.Join(l.listen(), l.answerWho(), l.answerBrings())
+	return errors.Join(l.answerWho(), l.answerBrings())
 }
 
 func (l *Log) connect() (err error) {
