@@ -29,7 +29,10 @@ func (l *Log) HandOver() {
 		return
 	}
 	l.leaving.Store(true)
-	l.awaitOthers()
+	held := l.server.JetStreamIsStreamAssigned(account, streamName)
+	if held {
+		l.awaitOthers()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()
 	for _, stream := range streams {
@@ -43,16 +46,20 @@ func (l *Log) HandOver() {
 			l.logger.Warn("the lead of JetStream is not handed over", "err", err)
 		}
 	}
-	for ctx.Err() == nil && !l.cutOff(time.Now()) && !l.othersLead(ctx) {
+	for ctx.Err() == nil && !l.cutOff(time.Now()) && !l.othersLead(ctx, held) {
 		wait.Sleep(ctx, handOverEvery)
 	}
 }
 
-// othersLead tells whether another member leads the log, and one JetStream.
-func (l *Log) othersLead(ctx context.Context) bool {
+// othersLead reports whether another member leads JetStream, and the log if this member
+// held it.
+func (l *Log) othersLead(ctx context.Context, held bool) bool {
 	all, err := l.server.Jsz(nil)
 	if err != nil || all.Meta == nil || all.Meta.Leader == "" || all.Meta.Leader == l.opts.Node {
 		return false
+	}
+	if !held {
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstTry)
 	defer cancel()
