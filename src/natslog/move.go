@@ -327,12 +327,16 @@ func (l *Log) moveToOne(ctx context.Context) error {
 // takeAlone makes this member the only one that has a stream.
 func (l *Log) takeAlone(ctx context.Context, stream string) error {
 	give := server.JSApiLeaderStepdownRequest{Placement: &server.Placement{Preferred: l.opts.Node}}
-	for !l.server.JetStreamIsStreamLeader(account, stream) {
+	leads := func() bool { return l.server.JetStreamIsStreamLeader(account, stream) }
+	for !leads() {
 		var answer server.JSApiStreamLeaderStepDownResponse
 		if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &answer); err != nil {
 			return err
 		}
-		if !wait.Sleep(ctx, leadAgain) {
+		try, cancel := context.WithTimeout(ctx, leadAgain)
+		wait.Until(try, handOverEvery, leads)
+		cancel()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
