@@ -87,6 +87,7 @@ type Log struct {
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
 	state     jetstream.KeyValue     // what the log keeps beside its lines
+	epochs    atomic.Pointer[epochs] // nil until the log is known
 	disk      *disk                  // of a log of its own; nil in a cluster
 	store     *store                 // whether files can be written
 	cursor    *cursor                // of the events
