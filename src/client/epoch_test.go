@@ -22,6 +22,18 @@ func said(texts ...string) (log []wire.Message) {
 	return log
 }
 
+// next returns the next change of a chat's connection.
+func next(t *testing.T, states <-chan client.State) client.State {
+	t.Helper()
+	select {
+	case s := <-states:
+		return s
+	case <-time.After(patience):
+		t.Fatal("the state of the connection does not change")
+		return client.State{}
+	}
+}
+
 func TestAChatShowsARoomAnewWhoseLogLostLines(t *testing.T) {
 	s := newServer(t)
 	s.epoch, s.log = "E1", said("one", "two", "three")
@@ -37,10 +49,10 @@ func TestAChatShowsARoomAnewWhoseLogLostLines(t *testing.T) {
 	}
 	s.set(func(s *server) { s.epoch, s.log = "E2", said("new one", "new two") })
 	s.cutAll()
-	if st := <-states; st.Connected {
+	if st := next(t, states); st.Connected {
 		t.Fatalf("%+v", st)
 	}
-	if st := <-states; !st.Connected || !st.Lost || !st.HistoryLost {
+	if st := next(t, states); !st.Connected || !st.Lost || !st.HistoryLost {
 		t.Errorf("state %+v", st)
 	}
 	if _, err := c.Send(within(t), "new three"); err != nil {
@@ -55,7 +67,7 @@ func TestAChatShowsARoomAnewWhoseLogLostLines(t *testing.T) {
 
 	o.Resume = &place // of a chat that ended before the loss
 	dial(t, o)
-	if st := <-states; !st.Connected || !st.Lost || !st.HistoryLost || st.Address != s.addr() {
+	if st := next(t, states); !st.Connected || !st.Lost || !st.HistoryLost || st.Address != s.addr() {
 		t.Errorf("state of a later chat %+v", st)
 	}
 	testkit.Until(t, "all lines", func() bool { return len(seen.all()) == 9 })
@@ -152,8 +164,8 @@ func TestAServerOfAnEarlierVersionTakesAClientOver(t *testing.T) {
 	testkit.Until(t, "all lines", func() bool { return len(seen.all()) == 2 })
 	_ = s.ln.Close()
 	s.cutAll()
-	<-states
-	if st := <-states; !st.Connected || st.Lost || st.Address != old.Addr().String() {
+	next(t, states)
+	if st := next(t, states); !st.Connected || st.Lost || st.Address != old.Addr().String() {
 		t.Errorf("state %+v", st)
 	}
 	testkit.Until(t, "all lines", func() bool { return len(seen.all()) == 3 })
