@@ -2,7 +2,6 @@ package natslog_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -117,16 +116,7 @@ func TestAMemberWithAnOlderCopyOfItsFilesIsAsTheOthersAgain(t *testing.T) {
 	}
 	say(0, 30)
 	r.stop(lost)
-	testkit.Until(t, "the folder is copied", func() bool { // JetStream removes files after it has stopped
-		if err := os.RemoveAll(copied); err != nil {
-			t.Fatal(err)
-		}
-		err := os.CopyFS(copied, os.DirFS(dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		return err == nil
-	})
+	copyDir(t, dir, copied)
 	r.start(lost)
 	r.ready()
 	say(30, 60)

@@ -153,9 +153,6 @@ func (l *Log) After(ctx context.Context, epoch string, seq uint64) (after uint64
 	if err != nil && revision == 0 {
 		return 0, false, l.away(ctx, err)
 	}
-	if err == nil && len(list) > 0 {
-		l.epochs.Store(&list)
-	}
 	after, known = list.after(epoch, seq)
 	return after, known, nil
 }

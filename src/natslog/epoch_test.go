@@ -58,7 +58,8 @@ func said(from, to int) []string {
 	return out
 }
 
-// copyDir copies a log's folder, which JetStream may change meanwhile.
+// copyDir copies a log's folder. JetStream may change it meanwhile, also after it has
+// stopped.
 func copyDir(t *testing.T, from, to string) {
 	t.Helper()
 	testkit.Until(t, "the folder is copied", func() bool {
