@@ -50,6 +50,16 @@ type Log interface {
 
 	// Bounds returns what is held.
 	Bounds(ctx context.Context) (Bounds, error)
+
+	// Epoch returns the id of the log's current epoch, once Bounds has succeeded. A
+	// number stands for one line in an epoch; after a loss of lines it may stand for
+	// another one.
+	Epoch() string
+
+	// After returns the number after which a reader goes on that has the lines of an
+	// epoch up to seq. known is false when the log cannot tell, as for an epoch of
+	// another log.
+	After(ctx context.Context, epoch string, seq uint64) (after uint64, known bool, err error)
 }
 
 // Presence tells who is in a room on the other servers that share the log. What

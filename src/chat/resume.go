@@ -15,32 +15,44 @@ const page = 256
 // resume puts the connection into a room and first sends what the log holds
 // after a number. Lines up to where the room takes over come from the log, those
 // after it from the room: none is missing and none comes twice.
-func (c *session) resume(ctx context.Context, room string, after uint64) error {
+func (c *session) resume(ctx context.Context, hello wire.Hello) error {
 	ctx, cancel := context.WithTimeout(ctx, resumeLimit)
 	defer cancel()
-	bounds, err := c.boundsWith(ctx, after)
-	if err != nil {
+	w := wire.Welcome{Room: hello.Room}
+	var err error
+	if w.Seq, w.HistoryLost, err = c.place(ctx, *hello.Resume, hello.Epoch); err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the server waits for its log, try again later")
 	}
-	if after > bounds.Last {
-		after = bounds.Last // of another log: what it said then is not here
-	}
-	if after+1 < bounds.First {
-		after = bounds.First - 1
-	}
-	if err := c.server.hub.reach(ctx, after); err != nil {
+	if err := c.server.hub.reach(ctx, w.Seq); err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the server is behind its log, try again later")
 	}
 	c.server.stats.resumes.Inc()
 	if err := c.writer.acquire(ctx); err != nil {
 		return err
 	}
-	if err := c.replay(room, after); err != nil {
+	if err := c.replay(w); err != nil {
 		c.writer.release()
 		return err
 	}
 	c.writer.release()
 	return nil
+}
+
+// place returns the number after which a client goes on that has the lines of an epoch
+// up to seq. lost is true when the log does not know the epoch: the client then gets the
+// room from the beginning. Earlier clients name no epoch.
+func (c *session) place(ctx context.Context, seq uint64, epoch string) (after uint64, lost bool, err error) {
+	if epoch != "" {
+		var known bool
+		if seq, known, err = c.server.log.After(ctx, epoch, seq); err != nil {
+			return 0, false, err
+		}
+		if lost = !known; lost {
+			seq = 0
+		}
+	}
+	bounds, err := c.boundsWith(ctx, seq)
+	return max(min(seq, bounds.Last), bounds.First-1), lost, err
 }
 
 // resumeLimit is how long a log may take to say where it ends: less than a client
@@ -70,11 +82,12 @@ func (c *session) boundsWith(ctx context.Context, seq uint64) (Bounds, error) {
 
 // replay greets, sends the history, and attaches. The session owns the writer. It ends
 // with the token, and with the server: a reader that takes nothing is not waited for.
-func (c *session) replay(room string, after uint64) error {
+func (c *session) replay(w wire.Welcome) error {
+	room, after := w.Room, w.Seq
 	c.setReplaying(true)
 	defer c.setReplaying(false)
 	defer time.AfterFunc(time.Until(c.ends), c.writer.hurry).Stop()
-	if err := c.writer.put(c.welcome(room, after)); err != nil {
+	if err := c.writer.put(c.welcome(w)); err != nil {
 		return c.ended(err)
 	}
 	// While whole pages are missing the room must not wait for this reader.

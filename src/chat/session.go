@@ -178,9 +178,9 @@ func (c *session) begin() error {
 	ctx, cancel := c.patience()
 	defer cancel()
 	if hello.Resume != nil {
-		return c.resume(ctx, hello.Room, *hello.Resume)
+		return c.resume(ctx, hello)
 	}
-	return c.enter(ctx, hello.Room, func(seq uint64) []byte { return c.welcome(hello.Room, seq) })
+	return c.enter(ctx, hello.Room, func(seq uint64) []byte { return c.welcome(wire.Welcome{Room: hello.Room, Seq: seq}) })
 }
 
 // verify checks a token for this server: an ended one is refused without leeway.
@@ -229,11 +229,12 @@ func (c *session) enter(ctx context.Context, room string, greet func(seq uint64)
 	return nil
 }
 
-func (c *session) welcome(room string, seq uint64) []byte {
+func (c *session) welcome(w wire.Welcome) []byte {
 	if c.plain {
 		return []byte(wire.Connected)
 	}
-	return wire.AppendWelcome(nil, wire.Welcome{OK: true, User: c.member.user, Room: room, Seq: seq})
+	w.OK, w.User, w.Epoch = true, c.member.user, c.server.log.Epoch()
+	return wire.AppendWelcome(nil, w)
 }
 
 // lines serves the client's lines until the session ends.

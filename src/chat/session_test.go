@@ -68,7 +68,7 @@ func TestEveryoneSeesEachLineOnceInOneOrder(t *testing.T) {
 func TestEchoIsTheReceipt(t *testing.T) {
 	s := newServer(t, nil)
 	p, w := s.join(t, "kim", nil)
-	if w != (wire.Welcome{OK: true, User: "kim", Room: "lobby", Seq: 0}) {
+	if w != (wire.Welcome{OK: true, User: "kim", Room: "lobby", Seq: 0, Epoch: s.log.Epoch()}) {
 		t.Errorf("welcome = %+v", w)
 	}
 	before := time.Now().Add(-time.Second)

@@ -31,7 +31,7 @@ type Chat struct {
 	live    *session
 	user    string
 	room    string
-	seq     *uint64 // last number that was seen; nil: none yet
+	place   *Place // of the last line that was seen; nil: none yet
 	stats   Stats
 	drained []chan struct{}
 	err     error // why the chat is over
@@ -49,7 +49,7 @@ func Dial(ctx context.Context, opts Options) (*Chat, error) {
 		return nil, err
 	}
 	c := &Chat{
-		opts: opts, prefix: newPrefix(), room: opts.Room, seq: opts.Resume,
+		opts: opts, prefix: newPrefix(), room: opts.Room, place: opts.Resume,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		stats: Stats{Refused: map[errs.Code]int{}},
 	}
@@ -268,19 +268,19 @@ func (c *Chat) Room() string {
 	return c.room
 }
 
-// Seq returns the last number that was seen, for the Resume of a later chat.
-func (c *Chat) Seq() uint64 {
+// Place returns how far the chat has come, for the Resume of a later chat.
+func (c *Chat) Place() Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.last()
+	return *c.place
 }
 
 // last returns the last number that was seen. The caller holds the lock.
 func (c *Chat) last() uint64 {
-	if c.seq == nil {
+	if c.place == nil {
 		return 0
 	}
-	return *c.seq
+	return c.place.Seq
 }
 
 // Stats returns the counters as they are now.

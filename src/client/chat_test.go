@@ -99,8 +99,8 @@ func TestMissedLinesAreShownAfterAReconnect(t *testing.T) {
 	if got := seen.all(); !slices.Equal(got, append([]string{"one"}, numbered("missed ", 3)...)) {
 		t.Errorf("%q", got)
 	}
-	if c.Seq() != 4 {
-		t.Errorf("seq %d", c.Seq())
+	if got := c.Place().Seq; got != 4 {
+		t.Errorf("seq %d", got)
 	}
 }
 

@@ -8,7 +8,9 @@
 // asks for what it has missed since the last sequence number that it saw, and
 // sends again, in order, what has no receipt. The server drops repeats by their
 // ids, the client by their sequence numbers, so that no line is shown twice and
-// none is missing, whatever breaks. It renews its token before it ends.
+// none is missing, whatever breaks. Where the server's log has lost lines or is
+// another one, the client shows the room from its beginning, and says so. It renews
+// its token before it ends.
 //
 // Everything that a peer sent and that may be shown to a person has passed
 // [Printable].

@@ -42,8 +42,7 @@ func (c *Chat) sends() (out []string) {
 
 func TestLinesOlderThanTheLogsMemoryWaitForTheirEcho(t *testing.T) {
 	c, log := pendingChat(t, 20*time.Minute, "one", "two")
-	seq := uint64(5)
-	c.seq = &seq
+	c.place = &Place{Seq: 5}
 	s := &session{chat: c}
 	c.attach(s, &wire.Welcome{OK: true, User: "kim", Room: "lobby", Seq: 5})
 	if got := c.sends(); !slices.Equal(got, []string{"/history 1"}) {

@@ -15,7 +15,7 @@ type Options struct {
 	Addresses []string // host:port of the chat servers, tried in order, in a circle
 	Token     string   // access token
 	Room      string   // "" is the lobby
-	Resume    *uint64  // show what came after this number; nil: from now on
+	Resume    *Place   // show what came after this place; nil: from now on
 
 	// Refresh gives a new token for a valid one, well before it ends: see
 	// [Auth.Refresh]. Nil: the chat ends with its token, unless Login is there.
@@ -31,7 +31,8 @@ type Options struct {
 	// OnRepeat is called instead of OnMessage, from the same goroutine, with a line
 	// that the client drops: a line at least as late was shown already.
 	OnRepeat func(wire.Message)
-	// OnState is told when the connection is lost and when there is one again.
+	// OnState is told when the connection is lost and when there is one again, and of
+	// the first one if history is lost.
 	OnState func(State)
 
 	Window       int  // lines on their way without a receipt, default 256; 1 keeps the order even when some are refused
@@ -55,6 +56,18 @@ type State struct {
 	Address   string // of the server, when connected
 	Err       error  // why not, when not connected
 	Lost      bool   // connected, but the log no longer has all lines that were missed
+
+	// HistoryLost is true when the log cannot tell which lines were missed: it lost
+	// lines, or is another log. Lost is true, too. All of the room's lines follow, also
+	// those that were shown before.
+	HistoryLost bool
+}
+
+// Place is a place in a chat server's log. A number means a line only together with its
+// epoch: a log that has lost lines gives their numbers to others.
+type Place struct {
+	Epoch string // "" from servers of earlier versions, and for the log's beginning
+	Seq   uint64 // of the last line that was seen
 }
 
 // Stats counts what a chat has gone through.

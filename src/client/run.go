@@ -25,6 +25,9 @@ const (
 // be had.
 func (c *Chat) run(ctx context.Context, s *session) error {
 	pause := wait.Backoff{First: backoffBase, Last: c.longestBackoff()}
+	if s.historyLost {
+		c.tell(s.state())
+	}
 	for at := 0; ; {
 		if s != nil {
 			began, before := time.Now(), c.progress()
@@ -46,7 +49,7 @@ func (c *Chat) run(ctx context.Context, s *session) error {
 		var err error
 		if s, err = c.connect(ctx, at); err == nil {
 			c.count(func(st *Stats) { st.Reconnects++ })
-			c.tell(State{Connected: true, Address: s.address, Lost: s.gap})
+			c.tell(s.state())
 		} else if ctx.Err() != nil {
 			return ctx.Err()
 		} else if final(err) {
@@ -135,8 +138,9 @@ func (c *Chat) connect(ctx context.Context, at int) (*session, error) {
 func (c *Chat) attach(s *session, w *wire.Welcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.gap = c.seq != nil && w.Seq != *c.seq
-	c.live, c.user, c.room, c.seq = s, w.User, w.Room, &w.Seq
+	s.historyLost = w.HistoryLost
+	s.gap = w.HistoryLost || c.place != nil && w.Seq != c.place.Seq
+	c.live, c.user, c.room, c.place = s, w.User, w.Room, &Place{w.Epoch, w.Seq}
 	old := time.Now().Add(-windowOfIDs)
 	for _, it := range c.queue.waiting {
 		if !it.sent.IsZero() && it.sent.Before(old) && it.command == "" {

@@ -24,6 +24,7 @@ type server struct {
 
 	mu     sync.Mutex
 	log    []wire.Message
+	epoch  string // of the log
 	conns  map[*peer]bool
 	hellos []wire.Hello
 	lines  []wire.Line
@@ -132,10 +133,14 @@ func (s *server) welcome(p *peer, h wire.Hello) bool {
 	if h.Resume != nil {
 		p.after = *h.Resume
 	}
+	lost := h.Epoch != "" && h.Epoch != s.epoch
+	if lost {
+		p.after = 0
+	}
 	if s.mute {
 		return true
 	}
-	p.say(wire.AppendJSON(nil, wire.Welcome{OK: true, User: p.user, Room: p.room, Seq: p.after}))
+	p.say(wire.AppendJSON(nil, wire.Welcome{OK: true, User: p.user, Room: p.room, Seq: p.after, Epoch: s.epoch, HistoryLost: lost}))
 	s.show(p)
 	return true
 }

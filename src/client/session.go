@@ -27,6 +27,8 @@ type session struct {
 	token   string
 	gap     bool // lines that were missed are gone from the log
 
+	historyLost bool // as in State
+
 	refusal error     // the last line of the server, if it was a refusal
 	waiting time.Time // guarded by chat.mu: since when the reader waits for the server; zero: it is busy
 }
@@ -39,19 +41,38 @@ type source struct {
 
 func (s source) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
 
-// open connects to one address and waits for the greeting. Fails with the code
-// of the server's refusal, or unavailable.
+// open connects to one address and waits for the greeting. A server of an earlier
+// version refuses a hello with an epoch: it gets one without, at once. Fails with the
+// code of the server's refusal, or unavailable.
 func (c *Chat) open(ctx context.Context, at int, token string) (*session, error) {
+	c.mu.Lock()
+	hello := wire.Hello{Token: token, Room: c.room}
+	if c.place != nil {
+		seq := c.place.Seq // attach and take change the place
+		hello.Resume, hello.Epoch = &seq, c.place.Epoch
+	}
+	c.mu.Unlock()
+	s, err := c.sayHello(ctx, at, hello)
+	if errors.Is(err, errNoEpochs) {
+		hello.Epoch = ""
+		s, err = c.sayHello(ctx, at, hello)
+	}
+	return s, err
+}
+
+var errNoEpochs = errors.New("the server knows no epochs")
+
+func (c *Chat) sayHello(ctx context.Context, at int, hello wire.Hello) (*session, error) {
 	address := c.opts.Addresses[at]
 	conn, err := c.opts.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Unavailable, "the chat server at %s does not answer", address).
 			WithFix("see whether chatd runs there: nc %s", spaced(address))
 	}
-	s := &session{chat: c, conn: conn, at: at, address: address, token: token}
+	s := &session{chat: c, conn: conn, at: at, address: address, token: hello.Token}
 	s.lines = wire.NewReader(source{bufio.NewReaderSize(conn, readBuffer), conn}, wire.MaxServerLine)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	welcome, err := s.greet()
+	welcome, err := s.greet(hello)
 	if !stop() {
 		err = errs.Wrap(ctx.Err(), errs.Timeout, "no greeting of the chat server in time")
 	}
@@ -63,20 +84,21 @@ func (c *Chat) open(ctx context.Context, at int, token string) (*session, error)
 	return s, nil
 }
 
+// state returns how the connection began.
+func (s *session) state() State {
+	return State{Connected: true, Address: s.address, Lost: s.gap, HistoryLost: s.historyLost}
+}
+
 func spaced(address string) string {
 	host, port, _ := net.SplitHostPort(address)
 	return host + " " + port
 }
 
 // greet says hello and takes the welcome.
-func (s *session) greet() (*wire.Welcome, error) {
+func (s *session) greet(hello wire.Hello) (*wire.Welcome, error) {
 	c := s.chat
-	c.mu.Lock()
-	hello := wire.Hello{Token: s.token, Room: c.room, Resume: c.seq}
-	line := wire.AppendJSON(nil, hello)
-	c.mu.Unlock()
 	deadline := time.Now().Add(c.opts.AnswerTime)
-	if err := s.write(line); err != nil && !peerClosed(err) {
+	if err := s.write(wire.AppendJSON(nil, hello)); err != nil && !peerClosed(err) {
 		return nil, s.broken(err) // a server that refuses at once has still said why
 	}
 	answer, err := s.lines.Next(deadline, 0)
@@ -85,6 +107,8 @@ func (s *session) greet() (*wire.Welcome, error) {
 	}
 	in, err := wire.Decode(answer)
 	switch {
+	case err == nil && in.Refusal != nil && hello.Epoch != "" && wire.NoEpochs(*in.Refusal):
+		return nil, errNoEpochs
 	case err == nil && in.Refusal != nil:
 		return nil, c.refused(in.Refusal)
 	case err != nil || in.Welcome == nil:

@@ -48,7 +48,7 @@ func (c *Chat) takeMessage(m wire.Message) {
 	}
 	fresh := m.Seq > c.last()
 	if fresh {
-		*c.seq = m.Seq
+		c.place.Seq = m.Seq
 		c.stats.Received++
 	} else {
 		c.stats.Repeated++
@@ -127,7 +127,7 @@ func (c *Chat) takeReply(r wire.Reply) error {
 		}
 	}
 	if r.Reply == "join" {
-		c.room, *c.seq = r.Room, r.Seq
+		c.room, c.place.Seq = r.Room, r.Seq
 	}
 	c.mu.Unlock()
 	if it != nil && !more {

@@ -2,7 +2,6 @@ package natslog_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,21 +34,6 @@ func spoil(t *testing.T, dir string, matches func(path string) bool, with func(p
 	if n == 0 {
 		t.Fatal("there was nothing to spoil")
 	}
-}
-
-// copyFolder copies a folder, from which JetStream removes files at any time.
-func copyFolder(t *testing.T, from, to string) {
-	t.Helper()
-	testkit.Until(t, "the folder is copied", func() bool {
-		if err := os.RemoveAll(to); err != nil {
-			t.Fatal(err)
-		}
-		err := os.CopyFS(to, os.DirFS(from))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		return err == nil
-	})
 }
 
 func half(path string, size int64) error { return os.Truncate(path, size/2) }
@@ -132,7 +116,7 @@ func TestAMemberWithAnOlderCopyOfItsFilesIsAsTheOthersAgain(t *testing.T) {
 	}
 	say(0, 30)
 	r.stop(lost)
-	copyFolder(t, dir, copied)
+	copyDir(t, dir, copied)
 	r.start(lost)
 	r.ready()
 	say(30, 60)

@@ -114,3 +114,9 @@ func (l *Log) Replicas(ctx context.Context) int64 {
 
 // ClientURL is the address of the embedded server's port for clients.
 func (l *Log) ClientURL() string { return l.server.ClientURL() }
+
+// PutEpochs replaces the list of epochs.
+func (l *Log) PutEpochs(ctx context.Context, list string) error {
+	_, err := l.state.PutString(ctx, epochsKey, list)
+	return err
+}

@@ -188,7 +188,7 @@ func TestAKilledServerLosesNoEvent(t *testing.T) {
 	testkit.Until(t, "the cursor is kept", func() bool { return log.Cursor() == 30 })
 	to.setFail(errs.E(errs.Unavailable, "its logger is away"))
 	say(t, log, 30, 50)
-	copyFolder(t, dir, copied)
+	copyDir(t, dir, copied)
 	again := open(t, copied, nil)
 	rest := newSink()
 	emit(t, again, rest)

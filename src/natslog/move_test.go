@@ -28,8 +28,9 @@ func (r *ring) alone(i int) *natslog.Log {
 	return log
 }
 
-// fillAlone puts lines into the folder of a member that has no cluster yet.
-func (r *ring) fillAlone(i, lines int) {
+// fillAlone puts lines into the folder of a member that has no cluster yet, and returns
+// their epoch.
+func (r *ring) fillAlone(i, lines int) (epoch string) {
 	r.t.Helper()
 	log := r.alone(i)
 	defer log.Close()
@@ -42,6 +43,7 @@ func (r *ring) fillAlone(i, lines int) {
 			r.t.Fatal(got.Err)
 		}
 	}
+	return log.Epoch()
 }
 
 // holds fails the test unless a log has the lines 0 to n-1 at the sequences 1 to n.
@@ -69,7 +71,7 @@ func TestALogMovesFromOneServerToThreeAndBack(t *testing.T) {
 	t.Parallel()
 	const lines = 3000
 	r := bareRing(t, 3)
-	r.fillAlone(1, lines)
+	alone := r.fillAlone(1, lines)
 	r.name(0, 1, 2)
 	r.start(0)
 	r.start(2)
@@ -82,6 +84,10 @@ func TestALogMovesFromOneServerToThreeAndBack(t *testing.T) {
 	for _, log := range r.logs {
 		holds(t, log, lines)
 	}
+	if after, known, err := r.logs[2].After(t.Context(), alone, lines); err != nil || !known || after != lines {
+		t.Errorf("a reader of the one server goes on after %d, %t, %v", after, known, err)
+	}
+	several := r.logs[2].Epoch()
 	persist(t, r.logs[2], line(lines))
 	testkit.Until(t, "every replica has all", func() bool { return r.logs[0].Replicas(t.Context()) == 3 })
 
@@ -96,6 +102,11 @@ func TestALogMovesFromOneServerToThreeAndBack(t *testing.T) {
 	}
 	log := r.alone(0)
 	holds(t, log, lines+1)
+	for _, epoch := range []string{alone, several} {
+		if _, known, err := log.After(t.Context(), epoch, lines); err != nil || !known {
+			t.Errorf("a reader of the epoch %s goes on: %t, %v", epoch, known, err)
+		}
+	}
 	persist(t, log, line(lines+1))
 	holds(t, log, lines+2)
 	if _, err := os.Stat(filepath.Join(r.dir, "node0", "moving-to-one")); err == nil {

@@ -86,18 +86,19 @@ type Log struct {
 	js        jetstream.JetStream
 	push      nats.JetStreamContext // its ordered push consumer costs least
 	stream    jetstream.Stream
-	state     jetstream.KeyValue // what the log keeps beside its lines
-	disk      *disk              // of a log of its own; nil in a cluster
-	store     *store             // whether files can be written
-	emitter   emitter            // the lease of the events, and their cursor
-	recent    recent             // lines that Follow gave
-	backlog   atomic.Int64       // lines whose event is not emitted, as last seen
-	stored    atomic.Uint64      // the last line that this server acknowledged
-	followed  atomic.Uint64      // last line that Follow gave
-	emitting  sync.Mutex         // held while Emit runs
-	emits     atomic.Bool        // Emit runs
-	leaving   atomic.Bool        // this member gives up what it leads
-	cutAt     atomic.Int64       // Unix nanoseconds when this server was last seen to be cut off
+	state     jetstream.KeyValue     // what the log keeps beside its lines
+	epochs    atomic.Pointer[epochs] // nil until the log is known
+	disk      *disk                  // of a log of its own; nil in a cluster
+	store     *store                 // whether files can be written
+	emitter   emitter                // the lease of the events, and their cursor
+	recent    recent                 // lines that Follow gave
+	backlog   atomic.Int64           // lines whose event is not emitted, as last seen
+	stored    atomic.Uint64          // the last line that this server acknowledged
+	followed  atomic.Uint64          // last line that Follow gave
+	emitting  sync.Mutex             // held while Emit runs
+	emits     atomic.Bool            // Emit runs
+	leaving   atomic.Bool            // this member gives up what it leads
+	cutAt     atomic.Int64           // Unix nanoseconds when this server was last seen to be cut off
 	users     atomic.Pointer[func(room string) []string]
 	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
 	health    struct {

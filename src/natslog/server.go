@@ -23,7 +23,7 @@ func (l *Log) boot(ctx context.Context) error {
 		ServerName: l.opts.Node, DontListen: true, NoSigs: true, NoSystemAccount: l.opts.Cluster == nil,
 		JetStream: true, StoreDir: l.opts.Dir, DisableJetStreamBanner: true,
 		SyncAlways:        l.opts.Cluster != nil, // a log of its own: see disk
-		JetStreamMaxStore: l.opts.maxStore(), MaxPayload: maxPayload,
+		JetStreamMaxStore: l.opts.maxStore(), MaxPayload: stateBytes,
 	}
 	if l.opts.Cluster != nil {
 		if err := l.opts.Cluster.join(opts); err != nil {
@@ -126,6 +126,9 @@ func (l *Log) create(ctx context.Context) error {
 	bucket := jetstream.KeyValueConfig{Bucket: stateBucket, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas()}
 	if l.state, err = l.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
 		return fmt.Errorf("bucket: %w", err)
+	}
+	if err = l.findEpoch(ctx); err != nil {
+		return fmt.Errorf("epochs: %w", err)
 	}
 	if err = l.placeEvents(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)

@@ -68,6 +68,12 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	dst = appendString(dst, w.Room)
 	dst = append(dst, `,"seq":`...)
 	dst = strconv.AppendUint(dst, w.Seq, 10)
+	if w.Epoch != "" {
+		dst = appendString(append(dst, `,"epoch":`...), w.Epoch)
+	}
+	if w.HistoryLost {
+		dst = append(dst, `,"history_lost":true`...)
+	}
 	return append(dst, '}', '\n')
 }
 

@@ -36,12 +36,12 @@
 //
 // The first line is a JSON object, see [Hello]:
 //
-//	{"token":JWT,"room":"lobby","resume":SEQ}
+//	{"token":JWT,"room":"lobby","resume":SEQ,"epoch":"EPOCH"}
 //
-// room may be missing (lobby), and so may resume. The server answers with a
+// room may be missing (lobby), and so may resume and epoch. The server answers with a
 // [Welcome]:
 //
-//	{"ok":true,"user":"kim","room":"lobby","seq":SEQ}
+//	{"ok":true,"user":"kim","room":"lobby","seq":SEQ,"epoch":"EPOCH"}
 //
 // The session shows every line of the room whose number is greater than that
 // seq, once, in order: first what the log already holds, then live. Without
@@ -49,7 +49,18 @@
 // resume of the hello, unless the log no longer goes back so far (seq is greater:
 // lines are gone), or never went so far (seq is smaller: another log). A client
 // that reconnects gives as resume the last seq that it was given, in whatever
-// line. Numbers belong to the log, not to the room: they grow, with gaps.
+// line, and as epoch that of its last welcome. Numbers belong to the log, not to the
+// room: they grow, with gaps.
+//
+// A log that may have lost lines gives their numbers to other lines, in a new epoch. The
+// epoch of the hello tells the server which lines the client means: the session then
+// begins no later than where that epoch ended. To an epoch that the log does not know
+// the welcome says history_lost, and the session shows the room from the beginning:
+//
+//	{"ok":true,"user":"kim","room":"lobby","seq":0,"epoch":"EPOCH","history_lost":true}
+//
+// Servers of earlier versions name no epoch, and refuse a hello with one: bad_request,
+// unknown key "epoch". The client then connects again and says hello without it.
 //
 // Then the client sends a [Line] each, of two shapes:
 //

@@ -32,6 +32,8 @@ func ParseHello(line []byte) (Hello, error) {
 			n, err := v.number()
 			h.Resume = &n
 			return err
+		case "epoch":
+			return v.text(&h.Epoch)
 		}
 		return errUnknownKey(key)
 	})
@@ -209,6 +211,12 @@ func decode[T any](line []byte) (*T, error) {
 		return nil, errs.Wrap(err, errs.BadRequest, "the server's line is not JSON of the protocol")
 	}
 	return v, nil
+}
+
+// NoEpochs returns whether a refusal is the answer of a server of an earlier version to
+// a hello with an epoch. The client then says hello again without it.
+func NoEpochs(r Refusal) bool {
+	return r.Code == string(errs.BadRequest) && r.Text == `unknown key "epoch"`
 }
 
 func errUnknownKey(key string) error {

@@ -20,15 +20,18 @@ type Hello struct {
 	Token  string  `json:"token"`
 	Room   string  `json:"room,omitempty"`   // "" is the lobby
 	Resume *uint64 `json:"resume,omitempty"` // last seq seen; nil: from now on
+	Epoch  string  `json:"epoch,omitempty"`  // of Resume; "" from clients of earlier versions
 	Plain  bool    `json:"-"`                // the line was a token alone
 }
 
 // Welcome answers a Hello: the session shows every line of the room after Seq.
 type Welcome struct {
-	OK   bool   `json:"ok"`
-	User string `json:"user"`
-	Room string `json:"room"`
-	Seq  uint64 `json:"seq"`
+	OK          bool   `json:"ok"`
+	User        string `json:"user"`
+	Room        string `json:"room"`
+	Seq         uint64 `json:"seq"`
+	Epoch       string `json:"epoch,omitempty"`        // of Seq; "" from servers of earlier versions
+	HistoryLost bool   `json:"history_lost,omitempty"` // the hello's epoch is unknown: Seq is before the first line
 }
 
 // Message is one stored line of a room.

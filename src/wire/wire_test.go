@@ -24,6 +24,8 @@ func TestParseHello(t *testing.T) {
 		"token, spaces":    {" a.b.c \r", wire.Hello{Token: "a.b.c", Room: "lobby", Plain: true}, ""},
 		"object":           {`{"token":"a.b.c"}`, wire.Hello{Token: "a.b.c", Room: "lobby"}, ""},
 		"all keys":         {` { "resume" : 7 , "room":"Dev","token":"a" } `, wire.Hello{Token: "a", Room: "dev", Resume: seq(7)}, ""},
+		"an epoch":         {`{"token":"a","resume":7,"epoch":"E\"1"}`, wire.Hello{Token: "a", Room: "lobby", Resume: seq(7), Epoch: `E"1`}, ""},
+		"epoch a number":   {`{"token":"a","epoch":1}`, wire.Hello{}, errs.BadRequest},
 		"resume 0":         {`{"token":"a","resume":0}`, wire.Hello{Token: "a", Room: "lobby", Resume: seq(0)}, ""},
 		"escaped":          {`{"\u0074oken":"\u0061"}`, wire.Hello{Token: "a", Room: "lobby"}, ""},
 		"empty":            {"", wire.Hello{}, errs.BadToken},
@@ -178,9 +180,17 @@ func TestEncodersGiveWhatEncodingJSONGives(t *testing.T) {
 	if in, err := wire.Decode(line); err != nil || in.Message == nil || *in.Message != m {
 		t.Errorf("decoded %+v, %v", in.Message, err)
 	}
-	welcome := wire.Welcome{OK: true, User: "kim", Room: "lobby", Seq: 9}
-	if got, want := wire.AppendWelcome(nil, welcome), wire.AppendJSON(nil, welcome); string(got) != string(want) {
-		t.Errorf("got %s, want %s", got, want)
+	for _, welcome := range []wire.Welcome{
+		{OK: true, User: "kim", Room: "lobby", Seq: 9},
+		{OK: true, User: "kim", Room: "lobby", Seq: 9, Epoch: `E"1`, HistoryLost: true},
+	} {
+		got := wire.AppendWelcome(nil, welcome)
+		if want := wire.AppendJSON(nil, welcome); string(got) != string(want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if in, err := wire.Decode(got); err != nil || in.Welcome == nil || *in.Welcome != welcome {
+			t.Errorf("decoded %+v, %v", in.Welcome, err)
+		}
 	}
 	if got := wire.AppendPlain(nil, m); string(got) != "kim : "+m.Text+"\n" {
 		t.Errorf("plain: %q", got)
@@ -191,6 +201,20 @@ func TestEncodersGiveWhatEncodingJSONGives(t *testing.T) {
 	}
 	if got := wire.AppendPlainRefusal(nil, r); string(got) != "error: rate_limited: slower\n" {
 		t.Errorf("refusal: %s", got)
+	}
+}
+
+func TestARefusalOfAnEarlierVersionIsToldFromOthers(t *testing.T) {
+	for line, want := range map[string]bool{
+		`{"error":"bad_request","text":"unknown key \"epoch\""}`:  true,
+		`{"error":"bad_request","text":"unknown key \"epochs\""}`: false,
+		`{"error":"bad_token","text":"unknown key \"epoch\""}`:    false,
+		`{"error":"bad_request","text":"a key stands twice"}`:     false,
+	} {
+		in, err := wire.Decode([]byte(line))
+		if err != nil || wire.NoEpochs(*in.Refusal) != want {
+			t.Errorf("%s: %+v, %v", line, in.Refusal, err)
+		}
 	}
 }
 

@@ -85,12 +85,13 @@ func (c *crowd) judge() {
 // user is a client that reconnects, resumes, and sends again what has no
 // receipt.
 type user struct {
-	labs []*lab // one after the other is tried
-	name string
-	next int
-	last *uint64
-	seen []wire.Message
-	todo []wire.Line // without receipt
+	labs  []*lab // one after the other is tried
+	name  string
+	next  int
+	last  *uint64
+	epoch string // of last
+	seen  []wire.Message
+	todo  []wire.Line // without receipt
 }
 
 // session runs until all of want lines were seen or the connection breaks. It
@@ -108,7 +109,7 @@ func (u *user) session(want int, progress chan<- struct{}) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	out := wire.AppendJSON(nil, wire.Hello{Token: raw, Resume: u.last})
+	out := wire.AppendJSON(nil, wire.Hello{Token: raw, Resume: u.last, Epoch: u.epoch})
 	for _, line := range u.todo {
 		out = wire.AppendLine(out, line)
 	}
@@ -137,8 +138,10 @@ func (u *user) take(line []byte) error {
 	switch {
 	case err != nil:
 		return err
+	case in.Welcome != nil && in.Welcome.HistoryLost:
+		return fmt.Errorf("%s: epoch %s is unknown", u.name, u.epoch)
 	case in.Welcome != nil:
-		u.last = &in.Welcome.Seq
+		u.last, u.epoch = &in.Welcome.Seq, in.Welcome.Epoch
 	case in.Stored != nil:
 		u.receipt(in.Stored.ID)
 	case in.Message != nil:

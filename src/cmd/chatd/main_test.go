@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 type lab struct {
 	t         *testing.T
 	addr, ops string
+	data      string // folder
 	args      []string
 	ring      *token.Ring
 }
@@ -78,7 +79,7 @@ func newLabs(t *testing.T, n int) []*lab {
 	for i := range n {
 		name := fmt.Sprint("test", i)
 		tls := ca.Files(name + "-chatd")
-		l := &lab{t: t, addr: testkit.FreeAddr(t), ops: testkit.FreeAddr(t), ring: ring}
+		l := &lab{t: t, addr: testkit.FreeAddr(t), ops: testkit.FreeAddr(t), data: filepath.Join(dir, name), ring: ring}
 		spool := write(name+"-logger.yaml", "spool:\n  dir: "+filepath.Join(dir, name+"-spool")+"\nlog_level: error\n")
 		config := fmt.Sprintf(`listen: %s
 ops: {listen: %s}
@@ -88,7 +89,7 @@ data_dir: %s
 token: {key_file: %s}
 logger: {command: %s, config: %s}
 limits: {rate: 100000, burst: 100000}
-`, l.addr, l.ops, name, filepath.Join(dir, name), key, logger, spool)
+`, l.addr, l.ops, name, l.data, key, logger, spool)
 		if n > 1 {
 			config += fmt.Sprintf("cluster:\n  listen: %s\n  peers_file: %s\n  ca: %s\n  cert: %s\n  key: %s\n",
 				routes[i], peers, tls.CA, tls.Cert, tls.Key)

@@ -113,7 +113,10 @@ func (t *talk) onState(s client.State) {
 		return
 	}
 	t.notice.Stop()
-	if s.Lost {
+	switch {
+	case s.HistoryLost:
+		t.person.fault("error: the chat server's log has lost lines or is another one: all of its lines of this room follow")
+	case s.Lost:
 		t.person.fault("error: some lines said meanwhile are no longer in the log")
 	}
 }

@@ -102,9 +102,8 @@ func (r *run) dialReader(ctx context.Context, addr, room string, reader *roomRea
 		if token, err = r.probe.login(ctx); err != nil {
 			return false
 		}
-		first := uint64(0)
 		chat, err = client.Dial(ctx, client.Options{
-			Addresses: []string{addr}, Token: token, Login: r.probe.login, Room: room, Resume: &first, RetryLimited: true,
+			Addresses: []string{addr}, Token: token, Login: r.probe.login, Room: room, Resume: &client.Place{}, RetryLimited: true,
 			OnMessage: reader.see, OnRepeat: reader.see,
 		})
 		return err == nil

@@ -33,6 +33,7 @@ func Log(t *testing.T, open func(t *testing.T) chat.Log) {
 		"many publish at once":                          parallel,
 		"lines published together keep their order":     together,
 		"a cancelled call fails":                        cancelled,
+		"a reader goes on in its epoch and no other":    inEpoch,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
@@ -259,6 +260,20 @@ func together(t *testing.T, ctx context.Context, log chat.Log) {
 	}
 	if r := log.Publish(ctx); len(r) != 0 {
 		t.Errorf("receipts of nothing: %+v", r)
+	}
+}
+
+func inEpoch(t *testing.T, ctx context.Context, log chat.Log) {
+	publish(t, ctx, log, chat.Draft{Room: "lobby", User: "kim", Text: "hi"})
+	current := log.Epoch()
+	if current == "" {
+		t.Error("the current epoch has no id")
+	}
+	if after, known, err := log.After(ctx, current, 1); after != 1 || !known || err != nil {
+		t.Errorf("in the current epoch: after %d, known %t, %v", after, known, err)
+	}
+	if _, known, err := log.After(ctx, "of another log", 1); known || err != nil {
+		t.Errorf("in another log's epoch: known %t, %v", known, err)
 	}
 }
 

@@ -2,6 +2,9 @@ package chattest
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -17,11 +20,39 @@ type Memory struct {
 	ids   map[string]uint64 // user/id to seq
 	more  chan struct{}     // closed when a line is added
 	down  bool
+	ends  []uint64 // the last line of each epoch but the current one
 }
 
 // NewMemory returns an empty log.
 func NewMemory() *Memory {
 	return &Memory{ids: map[string]uint64{}, more: make(chan struct{})}
+}
+
+// Lose drops the lines after a number, and begins an epoch. Nobody may follow the log
+// meanwhile.
+func (m *Memory) Lose(after uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lines = m.lines[:after]
+	m.ends = append(m.ends, after)
+}
+
+// Epoch implements [chat.Log]. An epoch's id is how many came before it.
+func (m *Memory) Epoch() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return fmt.Sprint(len(m.ends))
+}
+
+// After implements [chat.Log].
+func (m *Memory) After(ctx context.Context, epoch string, seq uint64) (after uint64, known bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := strconv.Atoi(epoch)
+	if err != nil || n < 0 || n > len(m.ends) {
+		return 0, false, m.check(ctx)
+	}
+	return slices.Min(append([]uint64{seq}, m.ends[n:]...)), true, m.check(ctx)
 }
 
 // SetDown makes Publish, Read, Tail and Bounds fail with code unavailable, or
