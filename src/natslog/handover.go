@@ -25,7 +25,7 @@ const (
 // members that will soon have all lines: without them and this one the log would take
 // nothing. Alone it does nothing.
 func (l *Log) HandOver() {
-	if l.opts.Cluster == nil || l.known() != nil {
+	if l.opts.Cluster.members() == 1 || l.known() != nil {
 		return
 	}
 	l.leaving.Store(true)

@@ -36,7 +36,7 @@ func (l *Log) tend(ctx context.Context, now time.Time) {
 		}
 		l.logger.Info("the members of the chat log are others now", "names", strings.Join(names, " "))
 	}
-	if l.opts.Cluster.members() == 1 {
+	if l.opts.Cluster.members() == 1 && ctx.Err() == nil {
 		if err := l.moveToOne(ctx); err != nil {
 			l.logger.Warn("the chat log has not moved to this server alone yet", "err", err)
 		}
