@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"chatlab/src/errs"
+	"chatlab/src/files"
 	"chatlab/src/wait"
 )
 
@@ -69,6 +70,25 @@ func exists(path string) bool {
 }
 
 func (o Options) path(name string) string { return filepath.Join(o.Dir, name) }
+
+// claim notes whose folder it is. JetStream knows a member by its name: with the files of
+// another one it would vote as that one, and the cluster could lose what it agreed to.
+// Fails with code usage.
+func (o Options) claim() error {
+	path := o.path("node")
+	name, err := os.ReadFile(path)
+	switch {
+	case err == nil && string(name) != o.Node+"\n" && o.kind() == members:
+		return errs.E(errs.Usage, "chat log: %s has the files of the member %s, and this server is %s", o.Dir, strings.TrimSpace(string(name)), o.Node).
+			WithFix("set data_dir to this server's own folder, or move the files away: it gets all lines from the others")
+	case err == nil && string(name) == o.Node+"\n":
+		return nil
+	}
+	if err := files.Update(path, []byte(o.Node+"\n"), 0o640); err != nil {
+		return errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
+	}
+	return nil
+}
 
 // convert makes a folder of the other kind one that the server can start on. Fails with
 // code usage when the lines in it cannot be moved.

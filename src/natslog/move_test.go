@@ -163,3 +163,15 @@ func TestAMembersFolderIsNotALogOfItsOwn(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestAFolderOfAnotherMemberIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	r.stop(0)
+	r.stop(1)
+	o := r.options(0)
+	o.Dir = r.options(1).Dir
+	if _, err := natslog.Open(t.Context(), o); !errs.Is(err, errs.Usage) || errs.FixOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+}

@@ -132,6 +132,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 			return nil, err
 		}
 	}
+	if err := o.claim(); err != nil {
+		return nil, err
+	}
 	if err := o.convert(ctx); err != nil {
 		return nil, err
 	}
