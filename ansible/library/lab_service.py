@@ -142,7 +142,7 @@ def redundant(module, restarted):
     """Wait until the service can bear that this unit, or the next one, stops. One that serves nobody has nothing to lose."""
     wanted, end = module.params["replicas"], time.time() + module.params["timeout"]
     if wanted and not restarted:  # one that was alone has no others to wait for
-        wanted = min(wanted, replicas(module.params["ready"], "expected") or 0)
+        wanted = min(wanted, replicas(module.params["ready"], "expected") or wanted)
     while wanted:
         found = replicas(module.params["ready"])
         if (found or 0) >= wanted or (found is None and not restarted):

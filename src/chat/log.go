@@ -16,7 +16,7 @@ type Draft struct {
 // Receipt says where a line is stored, or why it is not.
 type Receipt struct {
 	Seq    uint64
-	Repeat bool // it was stored before: the same user sent the same id
+	Repeat bool // it was stored before: the same user sent the same id, or the log itself asked twice
 	Err    error
 }
 

@@ -254,9 +254,9 @@ func TestACursorGoesBackRatherThanSkipAnEvent(t *testing.T) {
 		"not JSON":                {set(t, "20"), nil, "line 0", 1},
 		"another member's":        {set(t, `{"node":"other","to":15}`), nil, "line 15", 0},
 		"beyond the log":          {set(t, `{"node":"test","to":500}`), nil, "line 20", 1},
-		"the bucket is cut":       {none, func(dir string) { spoil(t, dir, bucket, half) }, "line 0", 0},
+		"the bucket is cut":       {none, func(dir string) { spoil(t, dir, bucket, half) }, "line 0", 1},
 		"the bucket is garbage":   {none, func(dir string) { spoil(t, dir, bucket, garbage) }, "line 0", 1},
-		"the bucket is scratched": {none, func(dir string) { spoil(t, dir, bucket, scratch) }, "line 0", 0},
+		"the bucket is scratched": {none, func(dir string) { spoil(t, dir, bucket, scratch) }, "line 0", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -190,14 +190,15 @@ func TestServiceOfSeveralSaysThatItHasToBeRestarted(t *testing.T) {
 	}
 }
 
-// chatServer says how many replicas there are, one more at each question up to most.
-func chatServer(t *testing.T, from, most int64) (address string) {
+// chatServer says how many replicas there are, one more at each question up to most, and
+// how many it expects.
+func chatServer(t *testing.T, from, most, expected int64) (address string) {
 	t.Helper()
 	var n atomic.Int64
 	n.Store(from - 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/metrics" {
-			_, _ = fmt.Fprintf(w, "chatlab_chatlog_members 3\nchatlab_chatlog_replicas_current %d\n", min(n.Add(1), most))
+			_, _ = fmt.Fprintf(w, "chatlab_chatlog_members 3\nchatlab_chatlog_replicas_current %d\nchatlab_chatlog_replicas_expected %d\n", min(n.Add(1), most), expected)
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -211,9 +212,10 @@ func TestChatServerIsRestartedOnceTheOthersGoOnWithoutIt(t *testing.T) {
 		ready       string
 		told, wants string
 	}{
-		{"the third comes back", chatServer(t, 2, 3), "restart one", `"changed": true`},
-		{"the third stays away", chatServer(t, 1, 2), "", "2 of 3 replicas of the chat log have all of it before it was restarted"},
-		{"it serves nobody", chatServer(t, 0, 0), "restart one", "0 of 3 replicas of the chat log have all of it after it was restarted"},
+		{"the third comes back", chatServer(t, 2, 3, 3), "restart one", `"changed": true`},
+		{"the third stays away", chatServer(t, 1, 2, 3), "", "2 of 3 replicas of the chat log have all of it before it was restarted"},
+		{"it was alone", chatServer(t, 1, 1, 1), "restart one", "1 of 3 replicas of the chat log have all of it after it was restarted"},
+		{"it serves nobody", chatServer(t, 0, 0, 3), "restart one", "0 of 3 replicas of the chat log have all of it after it was restarted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

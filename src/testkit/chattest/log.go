@@ -46,7 +46,7 @@ func Log(t *testing.T, open func(t *testing.T) chat.Log) {
 func publish(t *testing.T, ctx context.Context, log chat.Log, d chat.Draft) uint64 {
 	t.Helper()
 	r := log.Publish(ctx, d)
-	if len(r) != 1 || r[0].Err != nil || r[0].Repeat {
+	if len(r) != 1 || r[0].Err != nil {
 		t.Fatalf("publish %+v: %+v", d, r)
 	}
 	return r[0].Seq
@@ -229,7 +229,7 @@ func parallel(t *testing.T, ctx context.Context, log chat.Log) {
 			for i := range each {
 				r := log.Publish(ctx, chat.Draft{Room: "lobby", User: fmt.Sprint("u", u), Text: "x", ID: fmt.Sprint(i)})[0]
 				mu.Lock()
-				if r.Err != nil || r.Repeat || r.Seq <= last || seen[r.Seq] {
+				if r.Err != nil || r.Seq <= last || seen[r.Seq] {
 					t.Errorf("user %d line %d: %+v", u, i, r)
 				}
 				last = r.Seq
