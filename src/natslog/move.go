@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"chatlab/src/errs"
-	"chatlab/src/files"
 	"chatlab/src/wait"
 )
 
@@ -39,116 +37,6 @@ const (
 
 // streams move in this order: members that bring nothing wait for the last.
 var streams = []string{"KV_" + stateBucket, streamName}
-
-// kind is whose files a data folder has.
-type kind int
-
-const (
-	nobodys kind = iota
-	alones
-	members
-)
-
-func (o Options) kind() kind {
-	root := filepath.Join(o.Dir, server.JetStreamStoreDir)
-	switch {
-	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", "_meta_")):
-		return members
-	case o.hasStream():
-		return alones
-	}
-	return nobodys
-}
-
-func (o Options) hasStream() bool {
-	return exists(filepath.Join(o.Dir, server.JetStreamStoreDir, account, "streams", streamName))
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
-func (o Options) path(name string) string { return filepath.Join(o.Dir, name) }
-
-// claim notes whose folder it is. JetStream knows a member by its name: with the files of
-// another one it would vote as that one, and the cluster could lose what it agreed to.
-// Fails with code usage.
-func (o Options) claim() error {
-	path := o.path("node")
-	name, err := os.ReadFile(path)
-	switch {
-	case err == nil && string(name) != o.Node+"\n" && o.kind() == members:
-		return errs.E(errs.Usage, "chat log: %s has the files of the member %s, and this server is %s", o.Dir, strings.TrimSpace(string(name)), o.Node).
-			WithFix("set data_dir to this server's own folder, or move the files away: it gets all lines from the others")
-	case err == nil && string(name) == o.Node+"\n":
-		return nil
-	}
-	if err := files.Update(path, []byte(o.Node+"\n"), 0o640); err != nil {
-		return errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
-	}
-	return nil
-}
-
-// convert makes a folder of the other kind one that the server can start on. Fails with
-// code usage when the lines in it cannot be moved.
-func (o Options) convert(ctx context.Context) error {
-	have, want := o.kind(), alones
-	if o.Cluster != nil {
-		want = members
-	}
-	if have == nobodys || have == want {
-		return nil
-	}
-	switch {
-	case have == members && !exists(o.path(toOne)) && (o.hasStream() || !exists(o.path(toCluster))):
-		return errs.E(errs.Usage, "chat log: the lines in %s are those of a cluster's member, and may not be all", o.Dir).
-			WithFix("start the cluster again and let its peers file name %s alone: it then moves the log here; or move the folder away and begin without its lines", o.Node)
-	case have == alones && !exists(o.path(toCluster)):
-		o.Logger.Info("the chat log moves from one server to several", "dir", o.path(toCluster))
-		if err := o.pack(ctx); err != nil {
-			return errs.Wrap(err, errs.Unavailable, "the chat log in %s cannot be packed for its cluster", o.Dir)
-		}
-	}
-	return os.RemoveAll(o.path(server.JetStreamStoreDir))
-}
-
-// pack writes snapshots of a log of one server, which it starts for that.
-func (o Options) pack(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, moveLimit)
-	defer cancel()
-	o.Cluster = nil
-	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{})}
-	defer l.halt()
-	if err := l.boot(ctx); err != nil {
-		return err
-	}
-	return l.save(ctx, toCluster)
-}
-
-// save writes the snapshots, all or none.
-func (l *Log) save(ctx context.Context, name string) error {
-	part := l.opts.path(name + ".part")
-	if err := errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o750)); err != nil {
-		return err
-	}
-	for _, stream := range streams {
-		_, err := l.js.Stream(ctx, stream)
-		if errors.Is(err, jetstream.ErrStreamNotFound) { // a log of an earlier version has no bucket
-			continue
-		}
-		if err == nil {
-			err = l.saveStream(ctx, stream, part)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(syncPath(part), os.Rename(part, l.opts.path(name))); err != nil {
-		return err
-	}
-	return syncPath(l.opts.Dir)
-}
 
 // bring makes the streams of the snapshots that this server has. A cluster's log is
 // made only when every member that is named has said what it brings: the lines of a
