@@ -15,24 +15,24 @@ import (
 	"chatlab/src/files"
 )
 
-// kind is whose files a data folder has.
+// kind says what log a data folder has.
 type kind int
 
 const (
-	nobodys kind = iota
-	alones
-	members
+	noLog kind = iota
+	ownLog
+	memberLog
 )
 
 func (o Options) kind() kind {
 	root := filepath.Join(o.Dir, server.JetStreamStoreDir)
 	switch {
 	case exists(filepath.Join(root, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", "_meta_")):
-		return members
+		return memberLog
 	case o.hasStream():
-		return alones
+		return ownLog
 	}
-	return nobodys
+	return noLog
 }
 
 func (o Options) hasStream() bool {
@@ -53,7 +53,7 @@ func (o Options) claim() error {
 	path := o.path("node")
 	name, err := os.ReadFile(path)
 	switch {
-	case err == nil && string(name) != o.Node+"\n" && o.kind() == members:
+	case err == nil && string(name) != o.Node+"\n" && o.kind() == memberLog:
 		return errs.E(errs.Usage, "chat log: %s has the files of the member %s, and this server is %s", o.Dir, strings.TrimSpace(string(name)), o.Node).
 			WithFix("set data_dir to this server's own folder, or move the files away: it gets all lines from the others")
 	case err == nil && string(name) == o.Node+"\n":
@@ -68,18 +68,18 @@ func (o Options) claim() error {
 // convert makes a folder of the other kind one that the server can start on. Fails with
 // code usage when the lines in it cannot be moved.
 func (o Options) convert(ctx context.Context) error {
-	have, want := o.kind(), alones
+	have, want := o.kind(), ownLog
 	if o.Cluster != nil {
-		want = members
+		want = memberLog
 	}
-	if have == nobodys || have == want {
+	if have == noLog || have == want {
 		return nil
 	}
 	switch {
-	case have == members && !exists(o.path(toOne)) && (o.hasStream() || !exists(o.path(toCluster))):
+	case have == memberLog && !exists(o.path(toOne)) && (o.hasStream() || !exists(o.path(toCluster))):
 		return errs.E(errs.Usage, "chat log: the lines in %s are those of a cluster's member, and may not be all", o.Dir).
 			WithFix("start the cluster again and let its peers file name %s alone: it then moves the log here; or move the folder away and begin without its lines", o.Node)
-	case have == alones && !exists(o.path(toCluster)):
+	case have == ownLog:
 		o.Logger.Info("the chat log moves from one server to several", "dir", o.path(toCluster))
 		if err := o.pack(ctx); err != nil {
 			return errs.Wrap(err, errs.Unavailable, "the chat log in %s cannot be packed for its cluster", o.Dir)
@@ -119,8 +119,13 @@ func (l *Log) save(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := errors.Join(syncPath(part), os.Rename(part, l.opts.path(name))); err != nil {
-		return err
+	path := l.opts.path(name)
+	err := syncPath(part)
+	if err == nil {
+		err = os.RemoveAll(path)
 	}
-	return syncPath(l.opts.Dir)
+	if err == nil {
+		err = os.Rename(part, path)
+	}
+	return errors.Join(err, syncPath(l.opts.Dir))
 }

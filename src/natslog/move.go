@@ -76,11 +76,9 @@ func (l *Log) leaveAside(own *server.StreamState) error {
 	if own == nil || l.opts.Cluster == nil {
 		return errors.Join(os.RemoveAll(l.opts.path(toOne)), os.RemoveAll(l.opts.path(toCluster)))
 	}
-	l.stranded.Do(func() {
-		l.logger.Error("the cluster has a log already: the lines that this server brings stay in their folder",
-			"dir", l.snapshots(), "lines", own.LastSeq)
-	})
-	return os.RemoveAll(l.opts.path(toOne))
+	aside := l.opts.path(fmt.Sprintf("not-moved-%d", time.Now().Unix()))
+	l.logger.Error("the cluster has a log already: the lines that this server brings are put aside", "dir", aside, "lines", own.LastSeq)
+	return errors.Join(os.RemoveAll(l.opts.path(toOne)), os.Rename(l.opts.path(toCluster), aside))
 }
 
 // snapshots returns the folder of the snapshots that the log's streams are made of.

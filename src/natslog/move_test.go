@@ -175,3 +175,38 @@ func TestAFolderOfAnotherMemberIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLinesThatAClusterDoesNotTakeAreKept: a later move does not take them for its own.
+func TestLinesThatAClusterDoesNotTakeAreKept(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	persist(t, r.logs[1], line(0))
+	r.stop(0)
+	dir := filepath.Join(r.dir, "node0")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.fillAlone(0, 10)
+	r.start(0)
+	aside := func() []string {
+		found, err := filepath.Glob(filepath.Join(dir, "not-moved-*", "chat.snapshot"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	testkit.Until(t, "its own lines are put aside", func() bool { return len(aside()) == 1 })
+	r.ready()
+	holds(t, r.logs[0], 1)
+	ended := make(chan error, 1)
+	go func() { ended <- r.logs[0].Emit(t.Context(), newSink()) }()
+	r.name(0)
+	<-ended
+	for i := range r.logs {
+		r.stop(i)
+	}
+	holds(t, r.alone(0), 1)
+	if len(aside()) != 1 {
+		t.Error("the lines that were put aside are gone")
+	}
+}

@@ -108,7 +108,6 @@ type Log struct {
 	}
 
 	tasks        sync.WaitGroup
-	stranded     sync.Once // says once that this server's own lines stay aside
 	closing      sync.Once
 	closed       chan struct{}
 	declared     chan struct{} // closed once the stream is known
