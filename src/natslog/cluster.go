@@ -230,13 +230,25 @@ func (l *Log) lookAtReplicas(ctx context.Context) {
 	}
 	current, lag := int64(1), uint64(0)
 	for _, r := range replicasOf(info) {
-		if r.Current && !r.Offline {
+		if upToDate(r) {
 			current++
 		}
 		lag = max(lag, r.Lag)
 	}
 	l.health.current.Store(current)
 	l.health.lag.Store(lag)
+}
+
+// A replica is asked for what its member has on disk, so while lines come it lacks those of
+// the moment.
+const (
+	momentEntries = 100
+	momentAge     = 3 * time.Second // since it was heard last
+)
+
+// upToDate reports whether a replica has all lines but those of the moment.
+func upToDate(r *jetstream.PeerInfo) bool {
+	return !r.Offline && (r.Current || r.Lag <= momentEntries && r.Active <= momentAge)
 }
 
 func replicasOf(info *jetstream.StreamInfo) []*jetstream.PeerInfo {

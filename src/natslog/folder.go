@@ -51,13 +51,14 @@ func (o Options) path(name string) string { return filepath.Join(o.Dir, name) }
 // Fails with code usage.
 func (o Options) claim() error {
 	path := o.path("node")
-	name, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
+	name := strings.TrimSpace(string(text))
 	switch {
-	case err == nil && string(name) != o.Node+"\n" && o.kind() == memberLog:
-		return errs.E(errs.Usage, "chat log: %s has the files of the member %s, and this server is %s", o.Dir, strings.TrimSpace(string(name)), o.Node).
-			WithFix("set data_dir to this server's own folder, or move the files away: it gets all lines from the others")
-	case err == nil && string(name) == o.Node+"\n":
+	case err == nil && name == o.Node:
 		return nil
+	case err == nil && o.Cluster != nil && o.Cluster.peers.names(name) && o.kind() == memberLog:
+		return errs.E(errs.Usage, "chat log: %s has the files of the member %s, and this server is %s", o.Dir, name, o.Node).
+			WithFix("set data_dir to this server's own folder, or move the files away: it gets all lines from the others")
 	}
 	if err := files.Update(path, []byte(o.Node+"\n"), 0o640); err != nil {
 		return errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")

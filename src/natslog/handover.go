@@ -95,7 +95,7 @@ func (l *Log) withoutMe(c *jetstream.ClusterInfo) (current int, coming bool) {
 	for _, r := range c.Replicas {
 		switch {
 		case r.Name == l.opts.Node:
-		case r.Current && !r.Offline && slices.Contains(here, r.Name):
+		case upToDate(r) && slices.Contains(here, r.Name):
 			current++
 		case slices.Contains(here, r.Name):
 			coming = true
