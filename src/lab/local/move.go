@@ -32,7 +32,11 @@ func (t *Target) chatLogMove() *chatLogMove {
 	if err != nil || len(servers) != 1 {
 		return nil
 	}
-	m := &chatLogMove{to: servers[0], packed: filepath.Join(t.data(servers[0].Name, "chatd"), "moving-to-one")}
+	dir := t.data(servers[0].Name, "chatd")
+	m := &chatLogMove{to: servers[0], packed: filepath.Join(dir, "moving-to-one")}
+	if _, err := os.Stat(filepath.Join(dir, "jetstream", "$SYS", "_js_", "_meta_")); err != nil {
+		return nil // its log is its own
+	}
 	for line := range strings.Lines(string(text)) {
 		if name, address, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == m.to.Name {
 			m.address = address
@@ -79,9 +83,6 @@ func (t *Target) spread() error {
 	m := t.chatLogMove()
 	if m == nil {
 		return nil
-	}
-	if _, err := os.Stat(filepath.Join(filepath.Dir(m.packed), "jetstream")); err != nil {
-		return nil // it is all gone
 	}
 	return errs.E(errs.Usage, "the chat log in %s is that of several chat servers, and %s may lack its end", t.state, m.to.Name).
 		WithFix("bring the lab up as it was (`lab up --topology ha`) and run this again while it is up: the log then moves to %s; or `lab down --purge`", m.to.Name)
