@@ -78,7 +78,7 @@ const certSuffix = "-chatd"
 // peers file names: the lab's CA signs those of loggers and agents too.
 func (c *Cluster) admit(state tls.ConnectionState) error {
 	name := state.PeerCertificates[0].Subject.CommonName
-	if server, ok := strings.CutSuffix(name, certSuffix); ok && c.peers.names(server) {
+	if server, ok := strings.CutSuffix(name, certSuffix); ok && c.peers.admits(server) {
 		return nil
 	}
 	return errs.E(errs.Usage, "the certificate %q is not of a chat server that %s names", name, c.PeersFile).

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,8 +14,7 @@ import (
 // epoch is a part of the log in which no number was given to two lines. A log of its own
 // begins one at each start: it cannot prove that its folder is not an older copy, an empty
 // one, or one with a damaged end. A cluster has one for as long as it has its stream,
-// since Raft keeps the lines: the id comes from the time when the stream was made, so all
-// members agree on it and none has to store it.
+// since Raft keeps the lines. Its id begins with clusterEpoch.
 type epoch struct {
 	ID    string `json:"id"`
 	First uint64 `json:"first"` // number of its first line; the epoch before ends below
@@ -25,10 +24,11 @@ type epoch struct {
 type epochs []epoch
 
 const (
-	epochsKey  = "epochs" // of the list in the bucket, which is JSON
-	epochsMost = 1000
-	epochID    = 10       // characters
-	stateBytes = 64 << 10 // of a value in the bucket: the longest list
+	epochsKey    = "epochs" // of the list in the bucket, which is JSON
+	epochsMost   = 1000
+	epochID      = 10 // characters
+	clusterEpoch = "c-"
+	stateBytes   = 64 << 10 // of a value in the bucket: the longest list
 )
 
 // after returns the number after which a reader goes on that has the lines of an epoch
@@ -55,9 +55,19 @@ func (e epochs) begin(id string, log jetstream.StreamState) epochs {
 	return e[gone:]
 }
 
-// findEpoch makes the epochs known, and begins one where the log has to. Only members of
-// a cluster that took over the log of one server may begin it at the same time: one
-// succeeds, and the others read its list when they try again.
+// holdFor reports whether the last epoch is a cluster's, and the log has not lost its end
+// since that began.
+func (e epochs) holdFor(log jetstream.StreamState) bool {
+	if len(e) == 0 {
+		return false
+	}
+	last := e[len(e)-1]
+	return strings.HasPrefix(last.ID, clusterEpoch) && last.First <= log.LastSeq+1
+}
+
+// findEpoch makes the epochs known, and begins one where the log has to. Members of a
+// cluster may begin it at the same time: one succeeds, and the others read its list when
+// they try again.
 func (l *Log) findEpoch(ctx context.Context) error {
 	if err := l.emptyDamagedBucket(ctx); err != nil {
 		return err
@@ -74,14 +84,11 @@ func (l *Log) findEpoch(ctx context.Context) error {
 	if alone && revision == 0 && log.State.LastSeq > 0 {
 		l.logger.Warn("the chat log has lines, and no list of epochs as an earlier version left it: clients that come back with an epoch read their rooms from the beginning")
 	}
-	id := strconv.FormatInt(log.Created.UnixNano(), 36)
-	if len(list) == 0 {
-		list = epochs{{id, 1}}
-	}
-	if alone {
-		id = rand.Text()[:epochID]
-	}
-	if list[len(list)-1].ID != id {
+	if alone || !list.holdFor(log.State) {
+		id := rand.Text()[:epochID]
+		if !alone {
+			id = clusterEpoch + id
+		}
 		list = list.begin(id, log.State)
 		value, err := json.Marshal(list)
 		if err != nil {

@@ -69,9 +69,15 @@ func (o Options) claim() error {
 // convert makes a folder of the other kind one that the server can start on. Fails with
 // code usage when the lines in it cannot be moved.
 func (o Options) convert(ctx context.Context) error {
+	if err := os.RemoveAll(o.path(goneDir)); err != nil {
+		return errs.E(errs.Usage, "chat log: %w", err).WithFix("let chatd write what is in its data_dir")
+	}
 	have, want := o.kind(), ownLog
 	if o.Cluster != nil {
 		want = memberLog
+		if err := os.RemoveAll(o.path(toOne)); err != nil { // that move was given up
+			return errs.E(errs.Usage, "chat log: %w", err).WithFix("let chatd write what is in its data_dir")
+		}
 	}
 	if have == noLog || have == want {
 		return nil
@@ -86,7 +92,17 @@ func (o Options) convert(ctx context.Context) error {
 			return errs.Wrap(err, errs.Unavailable, "the chat log in %s cannot be packed for its cluster", o.Dir)
 		}
 	}
-	return os.RemoveAll(o.path(server.JetStreamStoreDir))
+	return o.dropStore()
+}
+
+// dropStore removes JetStream's files, whose snapshots are on disk. A part of them, left
+// by a crash, must not pass for a log.
+func (o Options) dropStore() error {
+	gone := o.path(goneDir)
+	if err := os.Rename(o.path(server.JetStreamStoreDir), gone); err != nil {
+		return err
+	}
+	return errors.Join(syncPath(o.Dir), os.RemoveAll(gone))
 }
 
 // pack writes snapshots of a log of one server, which it starts for that.
@@ -110,7 +126,7 @@ func (l *Log) save(ctx context.Context, name string) error {
 	}
 	for _, stream := range streams {
 		_, err := l.js.Stream(ctx, stream)
-		if errors.Is(err, jetstream.ErrStreamNotFound) { // a log of an earlier version has no bucket
+		if errors.Is(err, jetstream.ErrStreamNotFound) && stream != streamName { // a log of an earlier version has no bucket
 			continue
 		}
 		if err == nil {

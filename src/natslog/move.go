@@ -27,6 +27,7 @@ const (
 	toCluster    = "moving-to-cluster" // snapshots of a log of one server
 	toOne        = "moving-to-one"     // snapshots of a cluster's log
 	movedDir     = "moved"             // snapshots until every replica of the new streams has all
+	goneDir      = "jetstream.gone"    // JetStream's files that are being removed
 	bringsPrefix = "brings."           // and a member's name: the last sequence that it brings
 
 	moveLimit  = 10 * time.Minute
@@ -115,8 +116,11 @@ func (l *Log) restore(ctx context.Context) error {
 			}
 		}
 		if err := l.restoreStream(ctx, stream, dir, about); err != nil {
-			return errors.Join(err, l.discard(ctx, stream))
+			return errors.Join(err, l.discard(context.WithoutCancel(ctx), stream))
 		}
+	}
+	if err := newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged(); err != nil {
+		return err
 	}
 	l.logger.Info("the chat log has moved here")
 	return errors.Join(os.RemoveAll(l.opts.path(movedDir)), os.Rename(dir, l.opts.path(movedDir)))
@@ -125,6 +129,8 @@ func (l *Log) restore(ctx context.Context) error {
 // discard deletes what an attempt to restore a stream has left: JetStream keeps the name.
 // A log that serves is not deleted.
 func (l *Log) discard(ctx context.Context, stream string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
 	if stream == streamName {
 		for name := range l.js.StreamNames(ctx, jetstream.WithStreamListSubject(movedTopic)).Name() {
 			if name == streamName {
@@ -148,6 +154,9 @@ func (l *Log) brings() (*server.StreamState, error) {
 // answerBrings answers the other members.
 func (l *Log) answerBrings() error {
 	_, err := l.conn.Subscribe(bringsPrefix+l.opts.Node, func(msg *nats.Msg) {
+		if l.opts.Cluster.members() == 1 {
+			return // the log is moving here: whoever asks has no part in it
+		}
 		own, err := l.brings()
 		if err != nil {
 			l.logger.Error("the snapshots of the chat log cannot be read", "err", err)
@@ -205,7 +214,13 @@ func (l *Log) forgetMoved() {
 	if int(l.health.current.Load()) < l.opts.Cluster.replicas() || !exists(l.opts.path(movedDir)) {
 		return
 	}
-	err := newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged() // what was made of them
+	about, err := readSnapshot(l.opts.path(movedDir), streamName)
+	if err == nil && l.last.Load() < about.State.LastSeq {
+		return // the log lacks lines that they have
+	}
+	if err == nil {
+		err = newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged() // what was made of them
+	}
 	if err = errors.Join(err, os.RemoveAll(l.opts.path(movedDir))); err != nil {
 		l.logger.Warn("snapshots of the chat log's move stay on disk", "err", err)
 	}
@@ -238,6 +253,9 @@ func (l *Log) takeAlone(ctx context.Context, stream string) error {
 		var answer server.JSApiStreamLeaderStepDownResponse
 		if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &answer); err != nil {
 			return err
+		}
+		if answer.Error != nil {
+			return answer.Error
 		}
 		try, cancel := context.WithTimeout(ctx, leadAgain)
 		wait.Until(try, handOverEvery, leads)

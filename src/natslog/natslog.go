@@ -93,6 +93,7 @@ type Log struct {
 	emitter   emitter                // the lease of the events, and their cursor
 	recent    recent                 // lines that Follow gave
 	backlog   atomic.Int64           // lines whose event is not emitted, as last seen
+	last      atomic.Uint64          // the log's last line, as last seen
 	stored    atomic.Uint64          // the last line that this server acknowledged
 	followed  atomic.Uint64          // last line that Follow gave
 	emitting  sync.Mutex             // held while Emit runs

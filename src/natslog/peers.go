@@ -23,6 +23,7 @@ type peers struct {
 	file  files.Followed
 	node  string // this one's name
 	named atomic.Pointer[[]peer]
+	last  atomic.Pointer[[]peer] // the last list of more than one: a log that moves to one needs the others
 }
 
 // read reads the file if it has changed since the last time, and tells whether it
@@ -45,6 +46,9 @@ func (p *peers) read() (changed bool, err error) {
 		return false, errs.E(errs.Usage, "cluster.peers_file %s: %w", p.file.Path, err).WithFix("%s", errs.FixOf(err))
 	}
 	p.named.Store(&named)
+	if len(named) > 1 {
+		p.last.Store(&named)
+	}
 	return true, nil
 }
 
@@ -93,4 +97,11 @@ func (p *peers) all() []peer { return *p.named.Load() }
 
 func (p *peers) names(name string) bool {
 	return slices.ContainsFunc(p.all(), func(m peer) bool { return m.name == name })
+}
+
+// admits reports whether a server may be connected.
+func (p *peers) admits(name string) bool {
+	last := p.last.Load()
+	return p.names(name) || len(p.all()) == 1 && last != nil &&
+		slices.ContainsFunc(*last, func(m peer) bool { return m.name == name })
 }

@@ -48,6 +48,7 @@ func (l *Log) look(ctx context.Context) error {
 		return err
 	}
 	last := info.State.LastSeq
+	l.last.Store(last)
 	l.backlog.Store(int64(last - min(last, to)))
 	return l.checkCursor(ctx, to, last)
 }

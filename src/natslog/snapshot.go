@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -18,6 +19,10 @@ import (
 
 // snapshotChunk is the size of the messages that carry a snapshot, in bytes.
 const snapshotChunk = maxPayload / 2
+
+// requestLimit is how long one answer may take: JetStream checks a log's messages before
+// it answers that it has a snapshot.
+const requestLimit = time.Minute
 
 // snapshotPaths returns the two files of a stream's snapshot: its description (a
 // server.JSApiStreamRestoreRequest) and its data as JetStream sends it.
@@ -150,6 +155,8 @@ func (l *Log) sendChunks(ctx context.Context, subject, path string) (server.Stre
 // sendChunk sends a chunk again while this server does not know yet that another one
 // waits for it: it was not delivered then.
 func (l *Log) sendChunk(ctx context.Context, subject string, chunk []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
 	for {
 		receipt, err := l.conn.RequestWithContext(ctx, subject, chunk)
 		if !errors.Is(err, nats.ErrNoResponders) || !wait.Sleep(ctx, tryAgain) {
@@ -181,6 +188,8 @@ func request(ctx context.Context, conn *nats.Conn, subject string, question, ans
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
 	msg, err := conn.RequestWithContext(ctx, subject, body)
 	if err != nil {
 		return err
