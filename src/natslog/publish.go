@@ -29,6 +29,7 @@ var (
 	errLeaderless = errors.New("the chat log has no leader")
 	errOnItsWay   = errors.New("the line is being stored")
 	errUnanswered = errors.New("no server has answered")
+	errBroken     = errors.New("the chat log cannot be written")
 )
 
 // publishTry is how long an answer may take before the lines are sent again in a
@@ -166,6 +167,7 @@ type publisher struct {
 	conn   *nats.Conn
 	inbox  string // prefix of the subjects of answers
 	closed <-chan struct{}
+	broken <-chan struct{} // of the store
 
 	mu      sync.Mutex
 	last    uint64
@@ -197,8 +199,8 @@ type ticket struct {
 	ch chan chat.Receipt
 }
 
-func newPublisher(conn *nats.Conn, closed <-chan struct{}) (*publisher, error) {
-	p := &publisher{conn: conn, inbox: nats.NewInbox() + ".", closed: closed, waiting: map[uint64]chan chat.Receipt{}}
+func newPublisher(conn *nats.Conn, closed, broken <-chan struct{}) (*publisher, error) {
+	p := &publisher{conn: conn, inbox: nats.NewInbox() + ".", closed: closed, broken: broken, waiting: map[uint64]chan chat.Receipt{}}
 	_, err := conn.Subscribe(p.inbox+"*", p.answered)
 	return p, err
 }
@@ -225,6 +227,8 @@ func (p *publisher) wait(ctx context.Context, t ticket) chat.Receipt {
 		err = ctx.Err()
 	case <-p.closed:
 		err = nats.ErrConnectionClosed
+	case <-p.broken:
+		err = errBroken
 	}
 	p.forget(t)
 	return chat.Receipt{Err: err}

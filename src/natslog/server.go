@@ -89,7 +89,7 @@ func (l *Log) connect() (err error) {
 	if l.js, err = jetstream.New(l.conn); err != nil {
 		return err
 	}
-	if l.publisher, err = newPublisher(l.conn, l.closed); err != nil {
+	if l.publisher, err = newPublisher(l.conn, l.closed, l.store.broken); err != nil {
 		return err
 	}
 	l.push, err = l.conn.JetStream()

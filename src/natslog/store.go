@@ -22,6 +22,7 @@ type store struct {
 	reason error         // why it cannot be written; nil: it can
 	over   error         // why the log has to be opened anew
 	ended  chan struct{} // closed with over
+	broken chan struct{} // closed with reason: JetStream answers nothing from then on
 }
 
 const (
@@ -33,7 +34,9 @@ const (
 // diskErrors are errors of files only: connections do not have them.
 var diskErrors = []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS}
 
-func newStore(dir string) *store { return &store{dir: dir, ended: make(chan struct{})} }
+func newStore(dir string) *store {
+	return &store{dir: dir, ended: make(chan struct{}), broken: make(chan struct{})}
+}
 
 // writable returns nil, or why lines are refused.
 func (s *store) writable() error {
@@ -54,6 +57,7 @@ func (s *store) failed(err error) bool {
 	news := s.reason == nil
 	if news {
 		s.reason = err
+		close(s.broken)
 	}
 	if errors.Is(err, syscall.EIO) {
 		s.end(errs.Wrap(err, errs.Unavailable, "the chat log in %s has to be opened anew", s.dir))
