@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
@@ -58,11 +59,13 @@ func TestAFullDiskRefusesLinesAndServesAgainOnceThereIsRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Fallocate(int(filler.Fd()), 0, 0, 12<<20); err != nil {
+	if err := unix.Fallocate(int(filler.Fd()), 0, 0, 15<<20); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Until(t, "a line is refused", func() bool {
-		err := l.Publish(t.Context(), line)[0].Err
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // as chatd gives it
+		defer cancel()
+		err := l.Publish(ctx, line)[0].Err
 		if err == nil {
 			stored++
 		} else if !errs.Is(err, errs.Unavailable) {
