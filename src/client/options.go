@@ -15,7 +15,7 @@ type Options struct {
 	Addresses []string // host:port of the chat servers, tried in order, in a circle
 	Token     string   // access token
 	Room      string   // "" is the lobby
-	Resume    *Place   // show what came after this place; nil: from now on
+	Resume    *Place   // show the lines after this place; nil: from now on
 
 	// Refresh gives a new token for a valid one, well before it ends: see
 	// [Auth.Refresh]. Nil: the chat ends with its token, unless Login is there.
@@ -31,8 +31,8 @@ type Options struct {
 	// OnRepeat is called instead of OnMessage, from the same goroutine, with a line
 	// that the client drops: a line at least as late was shown already.
 	OnRepeat func(wire.Message)
-	// OnState is told when the connection is lost and when there is one again, and of
-	// the first one if history is lost.
+	// OnState is called when the connection is lost, when it is back, and when the
+	// first welcome says that history is lost.
 	OnState func(State)
 
 	Window       int  // lines on their way without a receipt, default 256; 1 keeps the order even when some are refused
@@ -58,8 +58,8 @@ type State struct {
 	Lost      bool   // connected, but the log no longer has all lines that were missed
 
 	// HistoryLost is true when the log cannot tell which lines were missed: it lost
-	// lines, or is another log. Lost is true, too. All of the room's lines follow, also
-	// those that were shown before.
+	// lines, or is another log. Lost is true, too. All of the room's lines follow,
+	// including lines that the user has already seen.
 	HistoryLost bool
 }
 

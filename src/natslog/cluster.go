@@ -239,8 +239,8 @@ func (l *Log) lookAtReplicas(ctx context.Context) {
 	l.health.lag.Store(lag)
 }
 
-// A replica is asked for what its member has on disk, so while lines come it lacks those of
-// the moment.
+// The leader counts a line for a replica once that member has it on disk. While users
+// talk, a healthy replica is therefore always a few entries behind.
 const (
 	momentEntries = 100
 	momentAge     = 3 * time.Second // since it was heard last

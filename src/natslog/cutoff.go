@@ -6,9 +6,9 @@ import (
 	"chatlab/src/errs"
 )
 
-// rejoinAfter is how long a server that was cut off does not say where the log ends:
-// if it led, it may not know yet that another does, nor what was stored meanwhile, and
-// would show who resumes lines a second time.
+// rejoinAfter is how long a server that was cut off does not say where the log ends. If it
+// led before, it may not know yet that another server leads or which lines were stored
+// meanwhile, and would replay lines that a resuming client already has.
 const rejoinAfter = 3 * time.Second
 
 // cutOff tells whether this server is, or was a moment ago, connected to less than
@@ -24,8 +24,9 @@ func (l *Log) cutOff(now time.Time) bool {
 	return now.Sub(time.Unix(0, l.cutAt.Load())) < rejoinAfter
 }
 
-// cutOffNow refuses lines by what was last seen: nobody could store them.
-func (l *Log) cutOffNow(now time.Time) error {
+// refuseCutOff returns why lines are refused while this server reaches too few others to
+// store them, or nil. It uses the state that watch saw last, since it runs for each line.
+func (l *Log) refuseCutOff(now time.Time) error {
 	if now.Sub(time.Unix(0, l.cutAt.Load())) > 3*lookEvery/2 {
 		return nil
 	}

@@ -89,8 +89,9 @@ func (l *Log) emitAll(ctx context.Context, to Events) error {
 	return nil
 }
 
-// unemitted returns the next lines that this member has to emit, and what is closed when
-// more come. ask is whether to ask the log even if there seem to be none.
+// unemitted returns the next lines that this member has to emit, and a channel that is
+// closed when more lines arrive. With ask it reads the log even if the window of recent
+// lines is empty.
 func (l *Log) unemitted(ctx context.Context, after uint64, ask bool) ([]wire.Message, <-chan struct{}, error) {
 	if !l.emitter.held.Load() {
 		return nil, nil, nil

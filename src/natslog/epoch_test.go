@@ -74,9 +74,9 @@ func copyDir(t *testing.T, from, to string) {
 	})
 }
 
-// TestAReaderGoesOnAfterALossOfLines: the log says lines 0 to 29 to the reader, comes
-// back as it is told, and then says line 30 to 69. Lines that a log has lost may be
-// missing, and any line that is said after that must not.
+// TestAReaderGoesOnAfterALossOfLines: the reader sees lines 0 to 29. The log then loses
+// lines as each case says, and stores lines 30 to 69. The reader may miss lost lines, but
+// none that is stored afterwards.
 func TestAReaderGoesOnAfterALossOfLines(t *testing.T) {
 	stopped := func(_ *testing.T, log *natslog.Log, _, _ string) { log.Close() }
 	old := func(t *testing.T, log *natslog.Log, dir, copied string) {

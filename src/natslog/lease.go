@@ -23,8 +23,8 @@ const (
 	lapseAfter = 3 * time.Second // without a renewal, by the clock of each reader
 )
 
-// lease is a record in the log's bucket. Its holder emits the events, from the cursor
-// on. The next holder emits what came since the last renewal again, with the same ids.
+// lease is a record in the log's bucket. Its holder emits the events after the cursor. A
+// new holder emits the events since the last renewal again, with the same ids.
 type lease struct {
 	Node string `json:"node"` // the holder; empty: any member may be
 	To   uint64 `json:"to"`   // the cursor, the last line whose event is emitted

@@ -241,7 +241,7 @@ func set(t *testing.T, record string) func(*natslog.Log) {
 
 func TestACursorGoesBackRatherThanSkipAnEvent(t *testing.T) {
 	none := func(*natslog.Log) {}
-	// JetStream drops what is damaged, and may find an earlier record before that.
+	// JetStream drops a damaged record; an earlier record may then be the newest.
 	bucket := func(path string) bool { return strings.Contains(path, "/streams/KV_chatlog/msgs/") }
 	for name, test := range map[string]struct {
 		record func(*natslog.Log)

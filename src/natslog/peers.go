@@ -57,7 +57,8 @@ func (p *peers) check(named []peer) error {
 	case !slices.ContainsFunc(named, func(m peer) bool { return m.name == p.node }):
 		return errs.E(errs.Usage, "it does not name this server, %s", p.node).WithFix("add its name and address")
 	case len(named) == 1 && p.named.Load() == nil:
-		return errs.E(errs.Usage, "it names no other member").WithFix("name all members, or leave cluster.listen empty")
+		return errs.E(errs.Usage, "it names no other member").
+			WithFix("name all members, or leave cluster.listen empty; if the log was moving to this server alone, name all members, start, and name it alone then")
 	case len(named) == 2:
 		return errs.E(errs.Usage, "two members are no cluster: when one is away the other cannot tell whether it is alone").
 			WithFix("name three members or more, or leave cluster.listen empty")

@@ -56,7 +56,7 @@ func (l *Log) Publish(ctx context.Context, lines ...chat.Draft) []chat.Receipt {
 		refused = l.full()
 	}
 	if refused == nil {
-		refused = l.cutOffNow(time.Now())
+		refused = l.refuseCutOff(time.Now())
 	}
 	if refused == nil && ctx.Err() != nil { // or the answer might be quicker than who waits is told
 		refused = l.away(ctx, ctx.Err())
