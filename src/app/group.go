@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +20,8 @@ const StopLimit = 20 * time.Second
 // or without an error, stops all the others. Every goroutine of a program
 // belongs to one.
 type Group struct {
+	Log *slog.Logger // of a daemon; nil: the program ends with its terminal
+
 	parts []part
 }
 
@@ -35,6 +41,9 @@ func (g *Group) Add(name string, run func(context.Context) error) {
 // the first error, which names the part. Parts that do not end within StopLimit
 // are an error that names no part, and are left behind.
 func (g *Group) Run(ctx context.Context) error {
+	if g.Log != nil {
+		g.Add("hangups", func(ctx context.Context) error { return Hangups(ctx, g.Log) })
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	for _, p := range g.parts {
 		group.Go(func() error { return p.outcome(gctx) })
@@ -53,6 +62,22 @@ func (g *Group) Run(ctx context.Context) error {
 		return ended(err)
 	case <-limit.C:
 		return fmt.Errorf("not all parts stopped within %s", StopLimit)
+	}
+}
+
+// Hangups logs each SIGHUP until ctx ends: the signal comes when a terminal is closed,
+// and would end a daemon that was started there.
+func Hangups(ctx context.Context, log *slog.Logger) error {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, syscall.SIGHUP)
+	defer signal.Stop(came)
+	for {
+		select {
+		case <-came:
+			log.Info("SIGHUP: goes on; the configuration is read at start, keys and certificates whenever they change")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -5,12 +5,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
+	"chatlab/src/testkit"
 )
 
 func TestGroupStopsAllWhenOneEnds(t *testing.T) {
@@ -36,6 +41,37 @@ func TestGroupStopsAllWhenOneEnds(t *testing.T) {
 				t.Fatal("the second part was not stopped and waited for")
 			}
 		})
+	}
+}
+
+// A daemon outlives the terminal that it was started from.
+func TestADaemonGoesOnAfterSIGHUP(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP) // until the group listens, as it would end this program
+	defer signal.Reset(syscall.SIGHUP)
+	var said testkit.Buffer
+	g := app.Group{Log: slog.New(slog.NewTextHandler(&said, nil))}
+	ctx, stop := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	g.Add("work", func(ctx context.Context) error {
+		close(began)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	<-began
+	testkit.Until(t, "it is logged", func() bool {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGHUP)
+		return strings.Contains(said.String(), "SIGHUP: goes on")
+	})
+	select {
+	case err := <-done:
+		t.Fatalf("it ended: %v", err)
+	default:
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

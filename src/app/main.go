@@ -41,6 +41,9 @@ func Main(name string, run func(context.Context, *Env) error) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal has its default effect again
 	err := run(ctx, env)
+	if err != nil && ctx.Err() != nil {
+		err = afterSignal(err)
+	}
 	Report(env, err)
 	return ExitStatus(err)
 }
@@ -60,6 +63,15 @@ func Report(env *Env, err error) {
 
 // ErrInterrupted ends a program that a signal interrupted before it was done.
 var ErrInterrupted = errors.New("interrupted")
+
+// afterSignal returns the error of a program that a signal ended: that its context was
+// cancelled need not be said.
+func afterSignal(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrInterrupted) {
+		return ErrInterrupted
+	}
+	return fmt.Errorf("%w: %w", ErrInterrupted, err)
+}
 
 // ExitStatus gives the status of section 9 of the design: 0, 1, 2 or 130.
 func ExitStatus(err error) int {

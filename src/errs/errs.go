@@ -42,6 +42,7 @@ const (
 const (
 	BadToken     Code = "bad_token"
 	TokenExpired Code = "token_expired"
+	TokenRevoked Code = "token_revoked" // the user signed out, has a new password, or is gone
 )
 
 // Codes of the chat server.
