@@ -1,6 +1,7 @@
 package pki_test
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -25,9 +26,16 @@ func open(t *testing.T, dir string, now time.Time) *pki.Authority {
 	return ca
 }
 
-func ensure(t *testing.T, ca *pki.Authority, name string, hosts []string, now time.Time) bool {
+// logServer is the certificate of a log server.
+func logServer(hosts ...string) pki.Certificate {
+	return pki.Certificate{Name: "logd", Subject: pki.Subject{Role: mtls.Logd, Node: "log", Server: true, Hosts: hosts}}
+}
+
+var operator = pki.Certificate{Name: "operator", Subject: pki.Subject{Role: mtls.Operator, Node: "lab", Client: true}}
+
+func ensure(t *testing.T, ca *pki.Authority, c pki.Certificate, now time.Time) bool {
 	t.Helper()
-	renewed, err := ca.Ensure(name, hosts, now)
+	renewed, err := ca.Ensure(c, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,19 +53,23 @@ func TestBothSidesProveThemselves(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	for _, d := range []string{dir, other} {
 		ca := open(t, d, start)
-		ensure(t, ca, "logd", []string{"log", "127.0.0.1"}, start)
-		ensure(t, ca, "elsewhere", []string{"127.0.0.9"}, start)
-		ensure(t, ca, "lab", []string{"lab"}, start)
+		ensure(t, ca, logServer("log", "127.0.0.1"), start)
+		elsewhere := logServer("127.0.0.9")
+		elsewhere.Name = "elsewhere"
+		ensure(t, ca, elsewhere, start)
+		ensure(t, ca, operator, start)
 	}
 	tests := map[string]struct {
 		server, client mtls.Files
 		works          bool
 	}{
-		"one lab":                   {files(dir, "logd"), files(dir, "lab"), true},
-		"another address":           {files(dir, "elsewhere"), files(dir, "lab"), false},
-		"a client of another lab":   {files(dir, "logd"), mtls.Files{CA: files(dir, "lab").CA, Cert: files(other, "lab").Cert, Key: files(other, "lab").Key}, false},
-		"a server of another lab":   {files(other, "logd"), files(dir, "lab"), false},
-		"the same, other way round": {files(other, "logd"), files(other, "lab"), true},
+		"one lab":                   {files(dir, "logd"), files(dir, "operator"), true},
+		"another address":           {files(dir, "elsewhere"), files(dir, "operator"), false},
+		"a client of another lab":   {files(dir, "logd"), mtls.Files{CA: files(dir, "operator").CA, Cert: files(other, "operator").Cert, Key: files(other, "operator").Key}, false},
+		"a server of another lab":   {files(other, "logd"), files(dir, "operator"), false},
+		"the same, other way round": {files(other, "logd"), files(other, "operator"), true},
+		"a server as a client":      {files(dir, "logd"), files(dir, "elsewhere"), false},
+		"a client as a server":      {files(dir, "operator"), files(dir, "operator"), false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,11 +83,11 @@ func TestBothSidesProveThemselves(t *testing.T) {
 // handshake returns the first error of either side.
 func handshake(t *testing.T, server, client mtls.Files) error {
 	t.Helper()
-	sc, err := mtls.Server(server)
+	sc, err := mtls.Server(server, mtls.Operator, mtls.Logd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cc, err := mtls.Client(client)
+	cc, err := mtls.Client(client, mtls.Logd, mtls.Operator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,36 +118,72 @@ func handshake(t *testing.T, server, client mtls.Files) error {
 func TestCertificatesAreRenewedWhenTheyMustBe(t *testing.T) {
 	dir := t.TempDir()
 	ca := open(t, dir, start)
-	hosts := []string{"log", "127.0.0.1"}
-	ensure(t, ca, "logd", hosts, start)
+	with := func(change func(*pki.Certificate)) pki.Certificate {
+		c := logServer("log", "127.0.0.1")
+		change(&c)
+		return c
+	}
+	same := func(*pki.Certificate) {}
+	path := filepath.Join(dir, "logd.pem")
+	ensure(t, ca, with(same), start)
 	steps := []struct {
 		name    string
 		do      func()
-		hosts   []string
+		change  func(*pki.Certificate)
 		at      time.Time
 		renewed bool
 	}{
-		{"nothing changed", func() {}, hosts, start, false},
-		{"half a year later", func() {}, hosts, start.AddDate(0, 6, 0), false},
-		{"near the end", func() {}, hosts, start.AddDate(0, 11, 0), true},
-		{"another address", func() {}, []string{"log", "127.0.0.2"}, start.AddDate(0, 11, 0), true},
-		{"key is gone", func() { os.Remove(filepath.Join(dir, "logd.key")) }, []string{"log"}, start.AddDate(0, 11, 0), true},
-		{"torn file", func() { os.WriteFile(filepath.Join(dir, "logd.pem"), []byte("-----BEGIN"), 0o600) }, []string{"log"}, start.AddDate(0, 11, 0), true},
-		{"key of another", func() { copyFile(t, filepath.Join(dir, "ca.key"), filepath.Join(dir, "logd.key")) }, []string{"log"}, start.AddDate(0, 11, 0), true},
+		{"nothing changed", func() {}, same, start, false},
+		{"half a year later", func() {}, same, start.AddDate(0, 6, 0), false},
+		{"near the end", func() {}, same, start.AddDate(0, 11, 0), true},
+		{"another address", func() {}, func(c *pki.Certificate) { c.Hosts = []string{"log", "127.0.0.2"} }, start.AddDate(0, 11, 0), true},
+		{"another node", func() {}, func(c *pki.Certificate) { c.Node = "auth" }, start.AddDate(0, 11, 0), true},
+		{"another role", func() {}, func(c *pki.Certificate) { c.Role = mtls.Healthd }, start.AddDate(0, 11, 0), true},
+		{"another side", func() {}, func(c *pki.Certificate) { c.Client = true }, start.AddDate(0, 11, 0), true},
+		{"one side less", func() {}, same, start.AddDate(0, 11, 0), true},
+		{"key is gone", func() { os.Remove(filepath.Join(dir, "logd.key")) }, same, start.AddDate(0, 11, 0), true},
+		{"torn file", func() { os.WriteFile(path, []byte("-----BEGIN"), 0o600) }, same, start.AddDate(0, 11, 0), true},
+		{"key of another", func() { copyFile(t, filepath.Join(dir, "ca.key"), filepath.Join(dir, "logd.key")) }, same, start.AddDate(0, 11, 0), true},
+		{"of before roles", func() { withoutRole(t, dir, "logd") }, same, start, true},
 	}
 	for _, s := range steps {
 		s.do()
-		if got := ensure(t, ca, "logd", s.hosts, s.at); got != s.renewed {
+		if got := ensure(t, ca, with(s.change), s.at); got != s.renewed {
 			t.Errorf("%s: renewed %v, want %v", s.name, got, s.renewed)
 		}
 	}
 }
 
+// withoutRole replaces a pair by one of the same authority for both sides of a
+// connection, as labs had it before certificates named roles.
+func withoutRole(t *testing.T, dir, name string) {
+	t.Helper()
+	signer, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := *old.Leaf
+	template.URIs = nil
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, &template, signer.Leaf, old.Leaf.PublicKey, signer.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(filepath.Join(dir, name+".pem"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestANewCAMakesNewCertificates(t *testing.T) {
 	dir := t.TempDir()
-	ensure(t, open(t, dir, start), "lab", []string{"lab"}, start)
+	ensure(t, open(t, dir, start), operator, start)
 	again := open(t, dir, start.AddDate(1, 0, 0))
-	if !ensure(t, again, "lab", []string{"lab"}, start.AddDate(1, 0, 0)) {
+	if !ensure(t, again, operator, start.AddDate(1, 0, 0)) {
 		t.Error("an expired certificate was kept")
 	}
 	before, _ := os.ReadFile(filepath.Join(dir, "ca.pem"))
@@ -145,14 +193,14 @@ func TestANewCAMakesNewCertificates(t *testing.T) {
 	if string(before) == string(after) {
 		t.Error("a CA near its end was kept")
 	}
-	if !ensure(t, ca, "lab", []string{"lab"}, late) {
+	if !ensure(t, ca, operator, late) {
 		t.Error("a certificate of the old CA was kept")
 	}
 }
 
 func TestFilesAreForTheirOwnerOnlyAndECDSAP256(t *testing.T) {
 	dir := t.TempDir()
-	ensure(t, open(t, dir, start), "logd", []string{"127.0.0.1"}, start)
+	ensure(t, open(t, dir, start), logServer("127.0.0.1"), start)
 	for _, name := range []string{"ca.pem", "ca.key", "logd.pem", "logd.key"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {

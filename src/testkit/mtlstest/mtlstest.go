@@ -8,8 +8,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,14 +39,23 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Files makes a certificate of a name for 127.0.0.1 and 127.0.1.1, good for both sides,
-// and returns its files.
-func (a *Authority) Files(name string) mtls.Files {
+// Files makes a certificate of a role on a node, for 127.0.0.1 and 127.0.1.1 and for
+// both sides of a connection, and returns its files.
+func (a *Authority) Files(role mtls.Role, node string) mtls.Files {
+	a.t.Helper()
+	return a.Changed(role, node, func(*x509.Certificate) {})
+}
+
+// Changed is Files with a change of the certificate before it is signed.
+func (a *Authority) Changed(role mtls.Role, node string, change func(*x509.Certificate)) mtls.Files {
 	a.t.Helper()
 	key := newKey(a.t)
+	name := fmt.Sprint(node, "-", role)
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
 		NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 1, 1)},
+		URIs:     []*url.URL{mtls.Identity{Role: role, Node: node}.URI()},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	change(leaf)
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -54,12 +65,6 @@ func (a *Authority) Files(name string) mtls.Files {
 		Cert: write(a.t, a.dir, name+".pem", "CERTIFICATE", sign(a.t, leaf, a.cert, key, a.key)),
 		Key:  write(a.t, a.dir, name+".key", "EC PRIVATE KEY", keyDER),
 	}
-}
-
-// Files makes a CA and a certificate of it.
-func Files(t testing.TB) mtls.Files {
-	t.Helper()
-	return NewAuthority(t).Files("test")
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
