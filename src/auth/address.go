@@ -2,103 +2,84 @@ package auth
 
 import (
 	"net/netip"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
 
 	"chatlab/src/errs"
 )
 
-// addresses is a token bucket for each address.
-type addresses struct {
-	rate, burst float64
-	mu          sync.Mutex
-	seen        *table[netip.Prefix, bucket]
-	untold      map[netip.Prefix]int // granted since the latest exchange; nil: nobody asks
-}
+// kind is a budget of an address.
+type kind int
 
-type bucket struct {
-	tokens float64   // below zero after other nodes granted more than there was
-	last   time.Time // zero: full
+const (
+	free    kind = iota // no budget
+	request             // any call but health
+	signing             // a call with a password
+	failure             // a wrong password
+	kinds
+)
+
+// addresses keeps the budgets of each network, of as many as Limits.Tracked: the
+// one that was not used for the longest time makes room.
+type addresses struct {
+	rates  [kinds]rate.Limit
+	bursts [kinds]int
+	seen   *lru.Cache[netip.Prefix, *[kinds]*rate.Limiter]
 }
 
 func newAddresses(l Limits) *addresses {
+	seen, _ := lru.New[netip.Prefix, *[kinds]*rate.Limiter](l.Tracked) // fails below 1 only
 	return &addresses{
-		rate: l.RequestsPerSecond, burst: float64(l.RequestBurst),
-		seen: newTable[netip.Prefix, bucket](l.Tracked),
+		rates:  [kinds]rate.Limit{request: perSecond(l.RequestsPerSecond), signing: perSecond(l.SignInsPerSecond), failure: perSecond(l.FailuresPerMinute / 60)},
+		bursts: [kinds]int{request: l.RequestBurst, signing: l.SignInBurst, failure: l.FailureBurst},
+		seen:   seen,
 	}
 }
 
-// take pays for one request of remote, an "ip:port" as in
-// http.Request.RemoteAddr. Fails with code rate_limited.
-func (a *addresses) take(remote string, now time.Time) error {
-	if a.rate == 0 {
-		return nil
+func perSecond(r float64) rate.Limit {
+	if r == 0 {
+		return rate.Inf
 	}
-	from := network(remote)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	b := a.filled(from, now)
-	if b.tokens < 1 {
-		wait := time.Duration((1 - b.tokens) / a.rate * float64(time.Second))
+	return rate.Limit(r)
+}
+
+// budget returns one budget of a network.
+func (a *addresses) budget(from netip.Prefix, k kind) *rate.Limiter {
+	b, ok := a.seen.Get(from)
+	if !ok {
+		b = new([kinds]*rate.Limiter)
+		for k := request; k < kinds; k++ {
+			b[k] = rate.NewLimiter(a.rates[k], a.bursts[k])
+		}
+		if before, found, _ := a.seen.PeekOrAdd(from, b); found {
+			b = before // another request of the network was first
+		}
+	}
+	return b[k]
+}
+
+// take pays for one request. Fails with code rate_limited.
+func (a *addresses) take(from netip.Prefix, k kind, now time.Time) error {
+	r := a.budget(from, k).ReserveN(now, 1)
+	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
 		return errs.E(errs.RateLimited, "too many requests from this address").WithRetry(wait)
 	}
-	b.tokens--
-	a.count(from)
 	return nil
 }
 
-// count notes what was granted, of as many addresses as are remembered; mu is held.
-func (a *addresses) count(from netip.Prefix) {
-	if a.untold == nil {
-		return
+// mayFail tells whether a network may send a password that can be wrong: its budget of
+// failures is not used up. Fails with code rate_limited.
+func (a *addresses) mayFail(from netip.Prefix, now time.Time) error {
+	b := a.budget(from, failure)
+	if left := b.TokensAt(now); left < 1 && b.Limit() != rate.Inf {
+		wait := time.Duration((1 - left) / float64(b.Limit()) * float64(time.Second))
+		return errs.E(errs.RateLimited, "too many failed sign-ins from this address").WithRetry(wait)
 	}
-	if n, ok := a.untold[from]; ok || len(a.untold) < a.seen.max {
-		a.untold[from] = n + 1
-	}
+	return nil
 }
 
-// filled returns the bucket of an address as it is now; mu is held.
-func (a *addresses) filled(from netip.Prefix, now time.Time) *bucket {
-	b := a.seen.at(from)
-	if b.last.IsZero() {
-		b.tokens = a.burst
-	} else {
-		b.tokens = min(a.burst, b.tokens+a.rate*now.Sub(b.last).Seconds())
-	}
-	b.last = now
-	return b
-}
-
-// granted returns what addresses took since the last call; the first begins to
-// count.
-func (a *addresses) granted() map[netip.Prefix]int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	took := a.untold
-	a.untold = map[netip.Prefix]int{}
-	return took
-}
-
-// pay takes what other nodes have granted to an address. The debt is bounded, so
-// that whoever stops is served again soon.
-func (a *addresses) pay(from netip.Prefix, requests float64, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	b := a.filled(from, now)
-	b.tokens = max(-a.burst, b.tokens-requests)
-}
-
-// network returns what one client is taken to be: an IPv4 address or the /64
-// of an IPv6 one. What cannot be read shares one bucket.
-func network(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip, bits := ap.Addr().Unmap().WithZone(""), 64
-	if ip.Is4() {
-		bits = 32
-	}
-	p, _ := ip.Prefix(bits) // bits fit the family
-	return p
-}
+// failed pays for a wrong password.
+func (a *addresses) failed(from netip.Prefix, now time.Time) { a.budget(from, failure).AllowN(now, 1) }

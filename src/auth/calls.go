@@ -16,7 +16,7 @@ func (h *handler) login(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, err := h.Login(r.Context(), field["id"], field["passwd"])
+	signed, err := h.Login(r.Context(), r.RemoteAddr, field["id"], field["passwd"])
 	return tokenAnswer{signed}, err
 }
 
@@ -25,21 +25,68 @@ func (h *handler) signUp(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = h.SignUp(r.Context(), field["id"], field["passwd"], field["email"])
+	err = h.SignUp(r.Context(), r.RemoteAddr, field["id"], field["passwd"], field["email"])
 	return messageAnswer{"signup successful"}, err
 }
 
 func (h *handler) refresh(r *http.Request) (any, error) {
-	if _, err := readBody(r); err != nil {
+	raw, err := bearerOnly(r)
+	if err != nil {
 		return nil, err
 	}
-	// RFC 6750, 2.1; the scheme's name is compared without case (RFC 9110, 11.1).
+	signed, err := h.Refresh(r.Context(), raw)
+	return tokenAnswer{signed}, err
+}
+
+func (h *handler) logout(r *http.Request) (any, error) {
+	raw, err := bearerOnly(r)
+	if err != nil {
+		return nil, err
+	}
+	return messageAnswer{"logout successful"}, h.Logout(r.Context(), r.RemoteAddr, raw)
+}
+
+func (h *handler) changePassword(r *http.Request) (any, error) {
+	field, raw, err := bearerFields(r, "passwd", "new")
+	if err != nil {
+		return nil, err
+	}
+	signed, err := h.ChangePassword(r.Context(), r.RemoteAddr, raw, field["passwd"], field["new"])
+	return tokenAnswer{signed}, err
+}
+
+func (h *handler) deleteUser(r *http.Request) (any, error) {
+	field, raw, err := bearerFields(r, "passwd")
+	if err != nil {
+		return nil, err
+	}
+	return messageAnswer{"user deleted"}, h.Delete(r.Context(), r.RemoteAddr, raw, field["passwd"])
+}
+
+// bearerOnly returns the token of a call whose body is of no matter.
+func bearerOnly(r *http.Request) (string, error) {
+	if _, err := readBody(r); err != nil {
+		return "", err
+	}
+	return bearer(r)
+}
+
+// bearerFields returns the fields and the token of a call that needs both.
+func bearerFields(r *http.Request, known ...string) (field map[string]string, raw string, err error) {
+	if field, err = fields(r, known...); err == nil {
+		raw, err = bearer(r)
+	}
+	return field, raw, err
+}
+
+// bearer returns the token of a request (RFC 6750, 2.1); the scheme's name is compared
+// without case (RFC 9110, 11.1).
+func bearer(r *http.Request) (string, error) {
 	scheme, raw, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || len(r.Header.Values("Authorization")) > 1 {
-		return nil, errs.E(errs.BadToken, "the request has no Authorization: Bearer TOKEN")
+		return "", errs.E(errs.BadToken, "the request has no Authorization: Bearer TOKEN")
 	}
-	signed, err := h.Refresh(r.Context(), strings.TrimSpace(raw))
-	return tokenAnswer{signed}, err
+	return strings.TrimSpace(raw), nil
 }
 
 func (h *handler) getUser(r *http.Request) (any, error) {

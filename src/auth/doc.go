@@ -6,38 +6,33 @@
 // A password is compared code point by code point: it is not normalised,
 // trimmed or cut. Stored is an argon2id PHC string; when its costs differ from
 // the server's, the next right sign-in replaces it. Hashing is the one dear
-// thing that a stranger can make the server do, so it runs in a pool: at most
-// GOMAXPROCS at once, a bounded queue before it, and 503 beyond that. A sign-in
-// of an unknown id hashes too: neither the answer nor its time tells it from a
-// wrong password.
+// thing that a stranger can make the server do: at most GOMAXPROCS run at once,
+// behind a bounded queue. A sign-in of an unknown id hashes too: neither the answer
+// nor its time tells it from a wrong password.
 //
 // # Limits
 //
-// Each address has a token bucket for all calls but health. The address is the
-// connection's; forwarded-for headers are not believed. The default is
-// generous, because a whole class can sit behind one address: what protects
-// passwords is the limit of each account. After limits.login_failures wrong
-// passwords in a row an id is locked, whether anyone has it or not, for
-// limits.lockout; each further one doubles that, up to limits.lockout_max. The
-// right password is refused during a lock too, since an answer would tell that
-// it is right.
+// A limit of an address (IPv6: one /64) holds at each auth server by itself; the address
+// is the connection's. Connections beyond the limits are closed unread. Each address has
+// a budget for calls, a stricter one for calls with a password, and one for wrong
+// passwords. Hashing slots go round the addresses that wait.
 //
-// What accounts have failed is kept in the database where that is MariaDB: all
-// authd that share it count as one, whichever of them an id is tried at, and a lock
-// outlives their restarts. Many guesses at once get no more than one after the
-// other, except that each of n authd may check one before it knows of the others':
-// login_failures + n - 1 in all, once, before the first lock. Clocks that differ
-// shorten a lock by that, once. What is forgotten is removed. When the database
-// cannot be asked, or a guess not be counted, the sign-in is unavailable. With
-// SQLite they are kept in memory, of limits.tracked ids at the most: the least
-// recently used is forgotten.
+// After limits.login_failures wrong passwords in a row an id is locked for the address
+// they came from, whether anyone has it or not; after limits.id_failures, for every
+// address that has not signed in to it within seven days. A lock lasts limits.lockout,
+// twice that after each further one, up to limits.lockout_max. The right password is
+// refused during a lock too, and costs the same time.
 //
-// What addresses have used is always in memory, limits.tracked of them, so that no
-// request waits for a database. Authd that share a MariaDB tell each other once a
-// second what each granted to the addresses which use a tenth of the rate or more,
-// and take that out of their own buckets: n of them grant an address together what
-// one would, and the bursts that it takes from the others before they hear of it.
-// When the database is away, each limits for itself.
+// Failures are kept in the database, so all authd that share it count as one, and a lock
+// outlives their restarts. Each process checks one password of an id at a time: of n
+// processes at most n - 1 can check one more than a limit allows.
+//
+// # Ending sessions
+//
+// A logout, a new password and a deletion end the tokens that were issued before the next
+// full second by the database's clock; a token issued before that second carries it as
+// its iat, so it is good at once. That is kept of deleted ids too. The chat servers ask
+// the private listener for the users whose tokens ended within the life of a token.
 //
 // # Events
 //

@@ -27,7 +27,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		// What is taken, the standard decoder takes too, and reads the same.
+		// Every body that decode takes, the standard decoder takes too, and reads the same.
 		var want map[string]string
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Fatalf("%q: %v", body, err)

@@ -21,12 +21,13 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/sqlite"
+	"chatlab/src/testkit"
 	"chatlab/src/token"
 )
 
 const password = "correct horse"
 
-// cheap keeps the tests fast; what is under test does not depend on it.
+// cheap keeps the tests fast; no test depends on the cost.
 var cheap = auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}
 
 // fakeEvents takes events while err is nil.
@@ -81,6 +82,7 @@ type api struct {
 	ring   *token.Ring
 	key    []byte
 	reg    *prometheus.Registry
+	log    testkit.Buffer
 
 	mu  sync.Mutex
 	now time.Time
@@ -100,21 +102,24 @@ func (a *api) pass(d time.Duration) {
 
 func newAPI(t *testing.T, change ...func(*auth.Config)) *api {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "users.db"))
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "users.db"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	a := &api{store: store, events: &fakeEvents{}, key: []byte(strings.Repeat("k", 32)), reg: prometheus.NewRegistry(),
 		now: time.Now().Truncate(time.Second)}
 	a.ring = token.NewRing(a.key)
-	cfg := auth.Config{MinPassword: 8, Limits: auth.DefaultLimits(), Params: cheap, Now: a.clock}
-	cfg.Limits.RequestsPerSecond = 0
+	cfg := auth.Config{Password: auth.Password{MinLength: 8, RefuseCommon: true}, Limits: auth.DefaultLimits(), Params: cheap, Now: a.clock}
+	cfg.Limits.RequestsPerSecond, cfg.Limits.SignInsPerSecond, cfg.Limits.FailuresPerMinute = 0, 0, 0
 	for _, c := range change {
 		c(&cfg)
 	}
 	a.svc, err = auth.New(auth.Deps{
-		Store: store, Ring: a.ring, Events: a.events, Log: slog.New(slog.DiscardHandler), Registry: a.reg,
+		Store: store, Ring: a.ring, Events: a.events, Log: slog.New(slog.NewTextHandler(&a.log, nil)), Registry: a.reg,
 	}, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -193,11 +198,35 @@ func (a *api) get(t *testing.T, path string) answer {
 	return a.do(t, a.request(t, http.MethodGet, path, ""))
 }
 
+// with makes a request with a token, and with JSON unless body is "".
+func (a *api) with(t *testing.T, method, path, bearer, body string) *http.Request {
+	t.Helper()
+	r := a.request(t, method, path, body)
+	r.Header.Set("Authorization", "Bearer "+bearer)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
 func (a *api) refresh(t *testing.T, bearer string) answer {
 	t.Helper()
-	r := a.request(t, http.MethodPost, "/auth/refresh", "")
-	r.Header.Set("Authorization", "Bearer "+bearer)
-	return a.do(t, r)
+	return a.do(t, a.with(t, http.MethodPost, "/auth/refresh", bearer, ""))
+}
+
+func (a *api) logout(t *testing.T, bearer string) answer {
+	t.Helper()
+	return a.do(t, a.with(t, http.MethodPost, "/auth/logout", bearer, ""))
+}
+
+func (a *api) passwd(t *testing.T, bearer, old, fresh string) answer {
+	t.Helper()
+	return a.do(t, a.with(t, http.MethodPost, "/auth/passwd", bearer, object("passwd", old, "new", fresh)))
+}
+
+func (a *api) unregister(t *testing.T, bearer, passwd string) answer {
+	t.Helper()
+	return a.do(t, a.with(t, http.MethodDelete, "/auth/user", bearer, object("passwd", passwd)))
 }
 
 func object(field ...string) string {

@@ -1,9 +1,13 @@
 package auth
 
 import (
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"chatlab/src/errs"
 )
@@ -31,7 +35,7 @@ type call func(r *http.Request) (any, error)
 type route struct {
 	name   string // in metrics
 	method string
-	free   bool // not counted against the address's limit
+	pays   kind // the budget of the address that a call is counted against
 	call   call
 }
 
@@ -49,7 +53,8 @@ func (to route) takes(method string) bool {
 // handler is the HTTP API.
 type handler struct {
 	*Service
-	routes map[string]route
+	routes   map[string]route
+	refusals *rate.Limiter // of lines in the log
 }
 
 // userPath is followed by an id.
@@ -57,15 +62,22 @@ const userPath = "/auth/getuser/"
 
 // Handler returns the HTTP API that openapi.yaml describes.
 func (s *Service) Handler() http.Handler {
-	h := &handler{Service: s}
+	h := s.handler()
 	h.routes = map[string]route{
-		"/auth/login":   {name: "login", method: http.MethodPost, call: h.login},
-		"/auth/signup":  {name: "signup", method: http.MethodPost, call: h.signUp},
-		"/auth/refresh": {name: "refresh", method: http.MethodPost, call: h.refresh},
-		"/auth/health":  {name: "health", method: http.MethodGet, free: true, call: h.health},
-		userPath:        {name: "getuser", method: http.MethodGet, call: h.getUser},
+		"/auth/login":   {"login", http.MethodPost, signing, h.login},
+		"/auth/signup":  {"signup", http.MethodPost, signing, h.signUp},
+		"/auth/refresh": {"refresh", http.MethodPost, request, h.refresh},
+		"/auth/logout":  {"logout", http.MethodPost, request, h.logout},
+		"/auth/passwd":  {"passwd", http.MethodPost, signing, h.changePassword},
+		"/auth/user":    {"user", http.MethodDelete, signing, h.deleteUser},
+		"/auth/health":  {"health", http.MethodGet, free, h.health},
+		userPath:        {"getuser", http.MethodGet, request, h.getUser},
 	}
 	return h
+}
+
+func (s *Service) handler() *handler {
+	return &handler{Service: s, refusals: rate.NewLimiter(20, 200)}
 }
 
 // ServeHTTP answers one request.
@@ -95,12 +107,26 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request) (string, any,
 		w.Header().Set("Allow", to.allow())
 		return to.name, nil, errs.E(errs.MethodNotAllowed, "this path takes %s only", to.allow())
 	}
-	if !to.free {
-		if err := h.addresses.take(r.RemoteAddr, h.cfg.Now()); err != nil {
+	if to.pays != free {
+		if err := h.addresses.take(peerOf(r.RemoteAddr).network, to.pays, h.cfg.Now()); err != nil {
 			return to.name, nil, err
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	answer, err := to.call(r)
 	return to.name, answer, err
+}
+
+func send(w http.ResponseWriter, status int, kind string, answer any) {
+	body, err := json.Marshal(answer)
+	if err != nil { // no answer holds what JSON cannot
+		status, body = http.StatusInternalServerError, nil
+	}
+	head := w.Header()
+	head.Set("Content-Type", kind)
+	head.Set("Content-Length", strconv.Itoa(len(body)))
+	head.Set("Cache-Control", "no-store")
+	head.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a peer that went away has no use for an error
 }

@@ -71,15 +71,34 @@ var badFields = []struct {
 }
 
 var invalid = map[string]errs.Code{
-	"id": errs.InvalidID, "passwd": errs.InvalidPassword, "email": errs.InvalidEmail,
+	"id": errs.InvalidID, "passwd": errs.InvalidPassword, "email": errs.InvalidEmail, "new": errs.InvalidPassword,
 }
 
 // calls are the calls with a body, and their fields.
-var calls = map[string][]string{"/auth/login": {"id", "passwd"}, "/auth/signup": {"id", "passwd", "email"}}
+var calls = map[string][]string{
+	"/auth/login": {"id", "passwd"}, "/auth/signup": {"id", "passwd", "email"},
+	"/auth/passwd": {"passwd", "new"}, "/auth/user": {"passwd"},
+}
+
+// send makes a call of those as kim.
+func (a *api) send(t *testing.T, path, body string) answer {
+	t.Helper()
+	method := http.MethodPost
+	if path == "/auth/user" {
+		method = http.MethodDelete
+	}
+	raw, _, err := a.ring.Issue("kim", a.clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.with(t, method, path, raw, body)
+	r.Header.Set("Content-Type", "application/json")
+	return a.do(t, r)
+}
 
 // compose makes a body in which one field has a JSON value of its own.
 func compose(fields []string, bad, value string) string {
-	good := map[string]string{"id": `"lee"`, "passwd": `"correct horse"`, "email": `"lee@example.org"`}
+	good := map[string]string{"id": `"lee"`, "passwd": `"correct horse"`, "email": `"lee@example.org"`, "new": `"battery staple"`}
 	var members []string
 	for _, f := range fields {
 		v := good[f]
@@ -102,7 +121,7 @@ func TestEveryFieldOfEveryCallRefusesBadValues(t *testing.T) {
 					if want == "" {
 						want = invalid[field]
 					}
-					r := a.post(t, path, compose(fields, field, bad.value))
+					r := a.send(t, path, compose(fields, field, bad.value))
 					if got := r.code(t); got != want || r.status != http.StatusBadRequest {
 						t.Errorf("%d %s, want %s: %s", r.status, got, want, r.body)
 					}
@@ -110,7 +129,7 @@ func TestEveryFieldOfEveryCallRefusesBadValues(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(path, " without ", field), func(t *testing.T) {
 				rest := strings.Replace(compose(fields, "", ""), `"`+field+`"`, `"other"`, 1)
-				if got := a.post(t, path, rest).code(t); got != errs.UnknownField {
+				if got := a.send(t, path, rest).code(t); got != errs.UnknownField {
 					t.Errorf("renamed: %s", got)
 				}
 				var others []string
@@ -119,13 +138,13 @@ func TestEveryFieldOfEveryCallRefusesBadValues(t *testing.T) {
 						others = append(others, f)
 					}
 				}
-				if got := a.post(t, path, compose(others, "", "")).code(t); got != invalid[field] {
+				if got := a.send(t, path, compose(others, "", "")).code(t); got != invalid[field] {
 					t.Errorf("missing: %s", got)
 				}
 			})
 			t.Run(fmt.Sprint(path, " ", field, " twice"), func(t *testing.T) {
 				body := strings.Replace(compose(fields, "", ""), "{", `{"`+field+`":"lee",`, 1)
-				if got := a.post(t, path, body).code(t); got != errs.Malformed {
+				if got := a.send(t, path, body).code(t); got != errs.Malformed {
 					t.Errorf("twice: %s", got)
 				}
 			})
@@ -137,23 +156,25 @@ func TestEveryFieldOfEveryCallRefusesBadValues(t *testing.T) {
 
 func TestBodiesThatAreNoObjectAreMalformed(t *testing.T) {
 	a := newAPI(t)
+	a.signUp(t, "kim")
 	for name, body := range map[string]string{
 		"empty": "", "spaces": " \n\t ", "null": "null", "array": "[]", "string": `"kim"`, "number": "1", "word": "kim",
-		"open": "{", "comma": `{"id":"lee",}`, "trailing object": compose(calls["/auth/login"], "", "") + "{}",
-		"trailing word": compose(calls["/auth/login"], "", "") + "x", "two keys": `{"id" "lee"}`, "key a number": `{1:"lee"}`,
+		"open": "{", "comma": `{"passwd":"lee",}`, "trailing object": compose(calls["/auth/user"], "", "") + "{}",
+		"trailing word": compose(calls["/auth/user"], "", "") + "x", "two keys": `{"passwd" "lee"}`, "key a number": `{1:"lee"}`,
 		"BOM": "\ufeff{}", "comment": "{/**/}", "form": "id=kim&passwd=x", "deep": strings.Repeat("[", 4000),
 	} {
 		for path := range calls {
-			if r := a.post(t, path, body); r.code(t) != errs.Malformed || r.status != 400 {
+			if r := a.send(t, path, body); r.code(t) != errs.Malformed || r.status != 400 {
 				t.Errorf("%s %s: %d %s", path, name, r.status, r.body)
 			}
 		}
 	}
 	for path := range calls {
-		if r := a.post(t, path, `{"ID":"lee"}`); r.code(t) != errs.UnknownField {
+		if r := a.send(t, path, `{"ID":"lee"}`); r.code(t) != errs.UnknownField {
 			t.Errorf("a name in another case: %s", r.body)
 		}
-		if r := a.post(t, path, " \r\n"+compose(calls[path], "id", `"-"`)+"\n "); r.code(t) != errs.InvalidID {
+		first := calls[path][0]
+		if r := a.send(t, path, " \r\n"+compose(calls[path], first, `""`)+"\n "); r.code(t) != invalid[first] {
 			t.Errorf("space around the object: %s", r.body)
 		}
 	}
@@ -175,8 +196,29 @@ func TestIDRules(t *testing.T) {
 			t.Errorf("sign-in of %q: %s", id, r.body)
 		}
 	}
-	if got := a.events.take(); got != "" {
+	for _, id := range []string{"error", "System", "SERVER", "connected."} {
+		if r := a.post(t, "/auth/signup", object("id", id, "passwd", password, "email", "a@b.c")); r.code(t) != errs.InvalidID {
+			t.Errorf("sign-up of %q: %s", id, r.body)
+		}
+		if r := a.login(t, id, password); r.code(t) != errs.WrongCredentials { // whoever has it already keeps it
+			t.Errorf("sign-in of %q: %s", id, r.body)
+		}
+	}
+	if got := a.events.take(); strings.Contains(got, "signup") || strings.Count(got, "signin") != 4 {
 		t.Errorf("a bad id is in the event log: %s", got)
+	}
+}
+
+func TestCommonPasswordsAreRefusedUnlessSwitchedOff(t *testing.T) {
+	strict, lab := newAPI(t), newAPI(t, func(c *auth.Config) { c.Password.RefuseCommon = false })
+	for i, passwd := range []string{"password1", "12345678", "PASSWORD1", "iloveyou", "football", fmt.Sprint("kim-12345", 5)} {
+		body := object("id", fmt.Sprint("kim-12345", i), "passwd", passwd, "email", "a@b.c")
+		if r := strict.post(t, "/auth/signup", body); r.code(t) != errs.InvalidPassword {
+			t.Errorf("%q: %s", passwd, r.body)
+		}
+		if r := lab.post(t, "/auth/signup", body); r.status != 200 {
+			t.Errorf("%q where the list is off: %s", passwd, r.body)
+		}
 	}
 }
 
@@ -215,7 +257,7 @@ func TestEmailRules(t *testing.T) {
 			t.Errorf("%.30q: %s", email, r.body)
 		}
 	}
-	for _, email := range []string{"a", "@b", "a@", "a@b@c", "<a@b>", "Kim <a@b>", "a@b, c@d", " a@b", "a@b ", "a@b\r\nBcc: c@d",
+	for _, email := range []string{"a", "@b", "a@", "a@b@c", "<a@b>", "Kim <a@b>", "a@b, c@d", " a@b", "a@b ", "a@b\r\nBcc: c@d", "a\u009b@b.c", "a\u202eb@c.d", "\"a\u00a0b\"@c.d",
 		strings.Repeat("a", 243) + "@example.org", strings.Repeat("\u00e9", 125) + "@b.org"} {
 		if r := a.post(t, "/auth/signup", object("id", "lee", "passwd", password, "email", email)); r.code(t) != errs.InvalidEmail {
 			t.Errorf("%.30q: %s", email, r.body)
@@ -232,7 +274,7 @@ func TestBodySizeAndType(t *testing.T) {
 		t.Errorf("a body of 4096 bytes: %s", r.body)
 	}
 	for what, big := range map[string]string{"one byte more": full + " ", "1 MiB": strings.Repeat("x", 1<<20)} {
-		for _, path := range []string{"/auth/login", "/auth/signup", "/auth/refresh"} {
+		for _, path := range []string{"/auth/login", "/auth/signup", "/auth/refresh", "/auth/logout", "/auth/passwd"} {
 			if r := a.post(t, path, big); r.code(t) != errs.BodyTooLarge || r.status != 413 {
 				t.Errorf("%s %s: %d %s", path, what, r.status, r.body)
 			}
@@ -264,7 +306,7 @@ func TestWrongMethodAndPath(t *testing.T) {
 	a := newAPI(t)
 	a.signUp(t, "kim")
 	allow := map[string]string{
-		"/auth/login": "POST", "/auth/signup": "POST", "/auth/refresh": "POST",
+		"/auth/login": "POST", "/auth/signup": "POST", "/auth/refresh": "POST", "/auth/logout": "POST", "/auth/passwd": "POST", "/auth/user": "DELETE",
 		"/auth/health": "GET, HEAD", "/auth/getuser/kim": "GET, HEAD",
 	}
 	for path, want := range allow {
@@ -304,8 +346,8 @@ func (brokenStore) Get(context.Context, string) (auth.User, error) {
 func TestFaultsOfOursSayNothing(t *testing.T) {
 	a := newAPI(t)
 	svc, err := auth.New(auth.Deps{
-		Store: brokenStore{}, Ring: a.ring, Events: a.events, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-	}, auth.Config{MinPassword: 8, Limits: auth.DefaultLimits(), Params: cheap})
+		Store: brokenStore{a.store}, Ring: a.ring, Events: a.events, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	}, auth.Config{Password: auth.Password{MinLength: 8}, Limits: auth.DefaultLimits(), Params: cheap})
 	if err != nil {
 		t.Fatal(err)
 	}

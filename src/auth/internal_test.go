@@ -2,10 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,148 +14,168 @@ import (
 	"chatlab/src/testkit"
 )
 
-func TestHashQueueIsBounded(t *testing.T) {
-	p := newPool(1, 2)
-	release := make(chan struct{})
-	var all sync.WaitGroup
-	results := make([]error, 3)
-	for i := range results {
-		all.Go(func() { results[i] = p.do(context.Background(), func() { <-release }) })
-	}
-	testkit.Until(t, "one slot taken, two waiting", func() bool { return len(p.slots) == 1 && p.waiting.Load() == 2 })
-	err := p.do(context.Background(), func() { t.Error("a fourth ran") })
-	if !errs.Is(err, errs.Unavailable) || errs.RetryAfterOf(err) <= 0 {
-		t.Errorf("a fourth: %v", err)
-	}
-	close(release)
-	all.Wait()
-	for _, err := range results {
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	if err := p.do(context.Background(), func() {}); err != nil || p.waiting.Load() != 0 {
-		t.Errorf("afterwards: %v, %d waiting", err, p.waiting.Load())
-	}
+var (
+	near = netip.MustParsePrefix("192.0.2.1/32")
+	far  = netip.MustParsePrefix("198.51.100.7/32")
+)
+
+func waits(t *testing.T, q *queue, n int) {
+	t.Helper()
+	testkit.Until(t, fmt.Sprint(n, " wait"), func() bool { _, waiting := q.load(); return waiting == n })
 }
 
-func TestWaitForASlotEndsWithTheRequest(t *testing.T) {
-	p := newPool(1, 2)
-	p.slots <- struct{}{}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- p.do(ctx, func() { t.Error("it ran") }) }()
-	testkit.Until(t, "waiting", func() bool { return p.waiting.Load() == 1 })
-	cancel()
-	if err := <-done; !errs.Is(err, errs.Unavailable) {
-		t.Error(err)
-	}
-}
-
-func TestSlotsAreAtMostTheCores(t *testing.T) {
-	cores := runtime.GOMAXPROCS(0)
-	for asked, want := range map[int]int{0: cores, 1: 1, cores + 5: cores} {
-		if got := cap(newPool(asked, 0).slots); got != want {
-			t.Errorf("%d asked: %d slots, want %d", asked, got, want)
-		}
-	}
-}
-
-func TestManyGuessesAtOnceAreNoMoreThanInARow(t *testing.T) {
-	limits := Limits{LoginFailures: 3, Lockout: time.Second, LockoutMax: time.Minute, Tracked: 10}
-	for where, shared := range map[string]Failures{"in this process": nil, "in a database": newMemory(10)} {
-		t.Run(where, func(t *testing.T) { guessAtOnce(t, newAccounts(limits, shared, slog.New(slog.DiscardHandler))) })
-	}
-}
-
-func guessAtOnce(t *testing.T, a *accounts) {
-	now := time.Unix(1_700_000_000, 0)
-	begin := func(id string) (*attempt, error) { return a.begin(t.Context(), id, now) }
-	end := func(try *attempt, how outcome) {
-		t.Helper()
-		if err := a.end(t.Context(), try, how, now); err != nil {
-			t.Error(err)
-		}
-	}
-	var admitted []*attempt
-	for range 10 {
-		if try, err := begin("kim"); err == nil {
-			admitted = append(admitted, try)
-		} else if !errs.Is(err, errs.RateLimited) || errs.RetryAfterOf(err) != time.Second {
-			t.Errorf("one of many: %v", err)
-		}
-	}
-	if len(admitted) != 3 {
-		t.Errorf("%d guesses at once", len(admitted))
-	}
-	for _, try := range admitted {
-		end(try, wrong)
-	}
-	if _, err := begin("kim"); !errs.Is(err, errs.RateLimited) {
-		t.Errorf("a guess during the lock: %v", err)
-	}
-	now = now.Add(time.Second)
-	try, err := begin("kim")
-	if err != nil {
+func TestNetworksTakeTurns(t *testing.T) {
+	q := newQueue(1, 10, 100, time.Minute)
+	if err := q.enter(t.Context(), near); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := begin("KIM"); !errs.Is(err, errs.RateLimited) {
-		t.Errorf("a second guess after a lock: %v", err)
+	var all sync.WaitGroup
+	in := make(chan netip.Prefix, 20)
+	for i := range 12 {
+		from := near
+		if i >= 10 {
+			from = far // comes after all of the other
+		}
+		all.Go(func() {
+			if err := q.enter(t.Context(), from); err != nil {
+				t.Error(err)
+			}
+			in <- from
+			q.leave()
+		})
+		waits(t, q, i+1)
 	}
-	end(try, undecided)
-	if try, err = begin("kim"); err != nil {
-		t.Fatalf("an outage of ours counted: %v", err)
+	q.leave()
+	all.Wait()
+	close(in)
+	var order []netip.Prefix
+	for from := range in {
+		order = append(order, from)
 	}
-	end(try, wrong)
-	now = now.Add(2 * time.Minute)
-	if try, err = begin("kim"); err != nil {
-		t.Fatalf("failures are never forgotten: %v", err)
+	if order[1] != far || order[3] != far {
+		t.Errorf("the order is %v", order)
 	}
-	end(try, right)
-	if len(a.flights) != 0 {
-		t.Errorf("%d ids are still under way", len(a.flights))
+	if busy, waiting := q.load(); busy != 0 || waiting != 0 || len(q.lines) != 0 || len(q.turns) != 0 {
+		t.Errorf("%d are in, %d wait, lines %v, turns %v", busy, waiting, q.lines, q.turns)
 	}
 }
 
-func TestLimitsRememberABoundedNumber(t *testing.T) {
-	const tracked = 100
+func TestQueueIsBounded(t *testing.T) {
+	q := newQueue(1, 3, 4, time.Minute)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(q.enter(t.Context(), near))
+	results := make(chan error, 10)
+	join := func(from netip.Prefix, waiting int) {
+		t.Helper()
+		go func() {
+			err := q.enter(t.Context(), from)
+			results <- err
+			if err == nil {
+				q.leave()
+			}
+		}()
+		waits(t, q, waiting)
+	}
+	for i := range 3 {
+		join(near, i+1)
+	}
+	if err := q.enter(t.Context(), near); !errs.Is(err, errs.RateLimited) || errs.RetryAfterOf(err) <= 0 {
+		t.Errorf("a fourth of one network: %v", err)
+	}
+	join(far, 4)
+	join(far, 4) // and the longest line loses one
+	if err := <-results; !errs.Is(err, errs.Unavailable) || errs.RetryAfterOf(err) <= 0 {
+		t.Errorf("the last of the longest line: %v", err)
+	}
+	if err := q.enter(t.Context(), far); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("one of lines that are equal: %v", err)
+	}
+	q.leave()
+	for range 4 {
+		must(<-results)
+	}
+	testkit.Until(t, "all are gone", func() bool { busy, _ := q.load(); return busy == 0 })
+}
+
+func TestWaitIsBoundedAndEndsWithTheRequest(t *testing.T) {
+	q := newQueue(1, 2, 2, 50*time.Millisecond)
+	if err := q.enter(t.Context(), near); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.enter(t.Context(), far); !errs.Is(err, errs.Unavailable) || errs.RetryAfterOf(err) <= 0 {
+		t.Errorf("after the longest wait: %v", err)
+	}
+	q.longest = time.Minute
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- q.enter(ctx, near) }()
+	waits(t, q, 1)
+	cancel()
+	if err := <-done; !errs.Is(err, errs.Unavailable) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	q.leave()
+	if busy, waiting := q.load(); busy != 0 || waiting != 0 || len(q.turns) != 0 {
+		t.Errorf("%d are in, %d wait, turns %v", busy, waiting, q.turns)
+	}
+}
+
+func TestLinesOfIDsAreForgotten(t *testing.T) {
+	l := &lines{longest: time.Minute, of: map[string]*queue{}, users: map[*queue]int{}}
+	for _, id := range []string{"kim", "KIM", "lee"} {
+		leave, err := l.enter(t.Context(), id, peerOf("192.0.2.1:5"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave()
+	}
+	if len(l.of) != 0 || len(l.users) != 0 {
+		t.Errorf("%d ids are kept", len(l.of))
+	}
+}
+
+func TestBudgetsOfAnAddress(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	l := Limits{RequestsPerSecond: 1, RequestBurst: 1, LoginFailures: 1, Lockout: time.Minute, LockoutMax: time.Minute, Tracked: tracked}
-	addr, acc := newAddresses(l), newAccounts(l, nil, slog.New(slog.DiscardHandler))
-	for i := range 10 * tracked {
-		_ = addr.take(fmt.Sprintf("127.0.%d.%d:1", i/250, i%250), now)
-		if try, err := acc.begin(t.Context(), fmt.Sprint("kim", i), now); err == nil {
-			_ = acc.end(t.Context(), try, wrong, now)
+	a := newAddresses(Limits{RequestsPerSecond: 1, RequestBurst: 5, SignInsPerSecond: 0.5, SignInBurst: 2, FailuresPerMinute: 6, FailureBurst: 3, Tracked: 10})
+	for k, burst := range map[kind]int{request: 5, signing: 2} {
+		for i := range burst + 2 {
+			err := a.take(near, k, now)
+			if late := i >= burst; late != errs.Is(err, errs.RateLimited) {
+				t.Errorf("kind %d, request %d: %v", k, i, err)
+			}
+		}
+		if err := a.take(far, k, now); err != nil {
+			t.Errorf("another network: %v", err)
 		}
 	}
-	seen := acc.failures.(*memory).seen
-	for what, n := range map[string]int{
-		"addresses": len(addr.seen.keys), "accounts": len(seen.keys),
-		"addresses in order": addr.seen.order.Len(), "accounts in order": seen.order.Len(),
-	} {
-		if n != tracked {
-			t.Errorf("%s: %d", what, n)
+	if err := a.take(near, signing, now); errs.RetryAfterOf(err) != 2*time.Second {
+		t.Errorf("retry after %s", errs.RetryAfterOf(err))
+	}
+	for i := range 3 {
+		if err := a.mayFail(near, now); err != nil {
+			t.Errorf("failure %d: %v", i, err)
 		}
+		a.failed(near, now)
 	}
-	if _, err := acc.begin(t.Context(), fmt.Sprint("kim", 10*tracked-1), now); err == nil {
-		t.Error("the latest was forgotten")
+	if err := a.mayFail(near, now); !errs.Is(err, errs.RateLimited) || errs.RetryAfterOf(err) != 10*time.Second {
+		t.Errorf("too many failures: %v, retry after %s", err, errs.RetryAfterOf(err))
 	}
-	if _, err := acc.begin(t.Context(), "kim0", now); err != nil {
-		t.Errorf("the oldest was kept: %v", err)
+	if err := a.mayFail(far, now); err != nil {
+		t.Errorf("another network: %v", err)
 	}
-}
-
-func TestNetworkOfAClient(t *testing.T) {
-	for remote, want := range map[string]string{
-		"127.0.0.1:5": "127.0.0.1/32", "[::ffff:127.0.0.1]:5": "127.0.0.1/32",
-		"[2001:db8:1:2:3:4:5:6]:7": "2001:db8:1:2::/64", "[fe80::1%eth0]:7": "fe80::/64",
-	} {
-		if got := network(remote); got != netip.MustParsePrefix(want) {
-			t.Errorf("%s is of %s, want %s", remote, got, want)
-		}
+	if err := a.mayFail(near, now.Add(10*time.Second)); err != nil {
+		t.Errorf("after the wait: %v", err)
 	}
-	if network("@") != (netip.Prefix{}) || network("") != (netip.Prefix{}) {
-		t.Error("what is no address has a network of its own")
+	for i := range 100 {
+		_ = a.take(netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32), request, now)
+	}
+	if n := a.seen.Len(); n != 10 {
+		t.Errorf("%d addresses are remembered", n)
 	}
 }
 

@@ -17,12 +17,12 @@ type metrics struct {
 	hashing  prometheus.Histogram
 }
 
-func newMetrics(reg prometheus.Registerer, p *pool) *metrics {
+func newMetrics(reg prometheus.Registerer, hashes *queue) *metrics {
 	auto := promauto.With(reg)
 	m := &metrics{
 		requests: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "chatlab_auth_requests_total",
-			Help: "Requests by call (login, signup, refresh, getuser, health, other) and result (ok or the code of the refusal).",
+			Help: "Requests by call (login, signup, refresh, logout, passwd, user, getuser, health, other) and result (ok or the code of the refusal).",
 		}, []string{"call", "result"}),
 		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "chatlab_auth_request_seconds",
@@ -37,14 +37,15 @@ func newMetrics(reg prometheus.Registerer, p *pool) *metrics {
 	}
 	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chatlab_auth_hash_waiting", Help: "Requests that wait for a hash slot.",
-	}, func() float64 { return float64(p.waiting.Load()) })
+	}, func() float64 { _, waiting := hashes.load(); return float64(waiting) })
 	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chatlab_auth_hash_busy", Help: "Hash slots in use.",
-	}, func() float64 { return float64(len(p.slots)) })
+	}, func() float64 { busy, _ := hashes.load(); return float64(busy) })
 	// The series that dashboards and triggers watch exist before the first event.
 	for _, call := range []string{"login", "signup", "refresh"} {
 		m.requests.WithLabelValues(call, "ok")
 		m.requests.WithLabelValues(call, string(errs.Unavailable))
+		m.seconds.WithLabelValues(call)
 	}
 	m.requests.WithLabelValues("login", string(errs.WrongCredentials))
 	m.requests.WithLabelValues("login", string(errs.RateLimited))

@@ -144,9 +144,12 @@ func TestOpenAPIIsWhatTheServerDoes(t *testing.T) {
 	} {
 		d.exchange(t, a, x.r, x.status, x.code, x.good)
 	}
+	d.sessions(t, a)
 	d.limited(t, a, bearer, login)
 	a.pass(token.Lifetime + 2*token.Leeway)
-	d.exchange(t, a, bearer(good), 401, errs.TokenExpired, true)
+	for _, r := range d.bearers(t, a, good) {
+		d.exchange(t, a, r, 401, errs.TokenExpired, true)
+	}
 	fresh, _, err := a.ring.Issue("kim", a.clock())
 	if err != nil {
 		t.Fatal(err)
@@ -154,28 +157,91 @@ func TestOpenAPIIsWhatTheServerDoes(t *testing.T) {
 	if err := a.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range []*http.Request{post("/auth/login", login), post("/auth/signup", signup), bearer(fresh), get("/auth/getuser/kim")} {
+	for _, r := range []*http.Request{post("/auth/login", login), post("/auth/signup", signup), bearer(fresh), get("/auth/getuser/kim"),
+		a.with(t, "POST", "/auth/logout", fresh, ""), a.with(t, "POST", "/auth/passwd", fresh, object("passwd", password, "new", "battery staple")),
+		a.with(t, "DELETE", "/auth/user", fresh, object("passwd", password)),
+	} {
 		d.exchange(t, a, r, 503, errs.Unavailable, true)
 	}
 	d.complete(t)
 }
 
+// bearers are the calls with a token.
+func (d *document) bearers(t *testing.T, a *api, raw string) []*http.Request {
+	return []*http.Request{
+		a.with(t, "POST", "/auth/refresh", raw, ""), a.with(t, "POST", "/auth/logout", raw, ""),
+		a.with(t, "POST", "/auth/passwd", raw, object("passwd", password, "new", "battery staple")),
+		a.with(t, "DELETE", "/auth/user", raw, object("passwd", password)),
+	}
+}
+
+// sessions sees the calls that end tokens, of a user of their own.
+func (d *document) sessions(t *testing.T, a *api) {
+	t.Helper()
+	a.signUp(t, "pat")
+	raw := a.token(t, "pat")
+	passwd := func(body string) *http.Request { return a.with(t, "POST", "/auth/passwd", raw, body) }
+	user := func(body string) *http.Request { return a.with(t, "DELETE", "/auth/user", raw, body) }
+	both, one := object("passwd", password, "new", "battery staple"), object("passwd", password)
+	big := strings.Repeat(" ", auth.MaxBody+1)
+	text := func(r *http.Request) *http.Request { r.Header.Set("Content-Type", "text/plain"); return r }
+	for _, x := range []struct {
+		r      *http.Request
+		status int
+		code   errs.Code
+		good   bool
+	}{
+		{passwd("{"), 400, errs.Malformed, false},
+		{passwd(strings.Replace(both, "new", "fresh", 1)), 400, errs.UnknownField, false},
+		{passwd(object("passwd", password, "new", password)), 400, errs.InvalidPassword, true},
+		{passwd(object("passwd", "wrong wrong", "new", "battery staple")), 401, errs.WrongCredentials, true},
+		{passwd(both + big), 413, errs.BodyTooLarge, true},
+		{text(passwd(both)), 415, errs.NotJSON, false},
+		{user("{"), 400, errs.Malformed, false},
+		{user(both), 400, errs.UnknownField, false},
+		{user(object("passwd", "")), 400, errs.InvalidPassword, false},
+		{user(one + big), 413, errs.BodyTooLarge, true},
+		{text(user(one)), 415, errs.NotJSON, false},
+		{user(object("passwd", "wrong wrong")), 401, errs.WrongCredentials, true},
+		{a.with(t, "POST", "/auth/logout", raw, big), 413, errs.BodyTooLarge, true},
+	} {
+		d.exchange(t, a, x.r, x.status, x.code, x.good)
+	}
+	for _, r := range d.bearers(t, a, "x") {
+		d.exchange(t, a, r, 401, errs.BadToken, true)
+	}
+	a.signUp(t, "joe") // pat is locked by now
+	raw = a.token(t, "joe")
+	d.exchange(t, a, passwd(both), 200, "", true)
+	for _, r := range d.bearers(t, a, raw) {
+		d.exchange(t, a, r, 401, errs.TokenRevoked, true)
+	}
+	a.signUp(t, "ann")
+	d.exchange(t, a, a.with(t, "POST", "/auth/logout", a.token(t, "ann"), ""), 200, "", true)
+	d.exchange(t, a, a.with(t, "DELETE", "/auth/user", a.token(t, "ann"), one), 200, "", true)
+}
+
 // limited sees the 429 of each operation, on a server of its own.
 func (d *document) limited(t *testing.T, like *api, bearer func(string) *http.Request, login string) {
 	t.Helper()
-	a := newAPI(t, func(c *auth.Config) { c.Limits.RequestsPerSecond, c.Limits.RequestBurst = 0.001, 1 })
-	a.get(t, "/auth/getuser/kim") // the one that is free
+	a := newAPI(t, func(c *auth.Config) {
+		c.Limits.RequestsPerSecond, c.Limits.RequestBurst, c.Limits.SignInsPerSecond, c.Limits.SignInBurst = 0.001, 1, 0.001, 1
+	})
+	a.get(t, "/auth/getuser/kim") // the one of each kind that is free
+	a.login(t, "kim", password)
 	signup := strings.Replace(login, "}", `,"email":"a@b.c"}`, 1)
 	for _, r := range []*http.Request{
 		a.request(t, "POST", "/auth/login", login), a.request(t, "POST", "/auth/signup", signup),
-		bearer("x"), a.request(t, "GET", "/auth/getuser/kim", ""),
+		bearer("x"), a.request(t, "GET", "/auth/getuser/kim", ""), a.with(t, "POST", "/auth/logout", "x", ""),
+		a.with(t, "POST", "/auth/passwd", "x", object("passwd", password, "new", "battery staple")),
+		a.with(t, "DELETE", "/auth/user", "x", object("passwd", password)),
 	} {
 		r.URL.Host = strings.TrimPrefix(a.URL, "http://")
 		d.exchange(t, a, r, 429, errs.RateLimited, true)
 	}
 }
 
-// complete holds what was seen against all that the document promises.
+// complete compares the answers that were seen with everything that the document promises.
 func (d *document) complete(t *testing.T) {
 	t.Helper()
 	everything := enum(d.Components.Schemas["Problem"].Value.Properties["code"])

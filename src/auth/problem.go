@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,7 +23,7 @@ func statusOf(code errs.Code) int {
 	switch code {
 	case errs.Malformed, errs.UnknownField, errs.InvalidID, errs.InvalidPassword, errs.InvalidEmail:
 		return http.StatusBadRequest
-	case errs.WrongCredentials, errs.BadToken, errs.TokenExpired:
+	case errs.WrongCredentials, errs.BadToken, errs.TokenExpired, errs.TokenRevoked:
 		return http.StatusUnauthorized
 	case errs.NotFound:
 		return http.StatusNotFound
@@ -58,8 +57,10 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.Warn("request refused", "method", r.Method, "path", r.URL.Path, "err", err)
 		w.Header().Set("Retry-After", seconds(errs.RetryAfterOf(err)))
 	case http.StatusTooManyRequests:
+		h.logRefusal(r, err)
 		w.Header().Set("Retry-After", seconds(errs.RetryAfterOf(err)))
 	case http.StatusUnauthorized:
+		h.logRefusal(r, err)
 		w.Header().Set("WWW-Authenticate", challenge(code))
 	case http.StatusRequestTimeout, http.StatusRequestEntityTooLarge:
 		w.Header().Set("Connection", "close")
@@ -70,6 +71,14 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	})
 }
 
+// logRefusal logs a refused attempt with its peer's address. A flood writes no more
+// lines than the log takes: the metrics count all.
+func (h *handler) logRefusal(r *http.Request, err error) {
+	if h.refusals.Allow() {
+		h.Log.Info("refused", "path", r.URL.Path, "addr", r.RemoteAddr, "code", errs.CodeOf(err), "err", err)
+	}
+}
+
 // challenge is what RFC 9110 (15.5.2) asks of every 401, after RFC 6750, 3.
 func challenge(code errs.Code) string {
 	if code == errs.WrongCredentials {
@@ -78,21 +87,7 @@ func challenge(code errs.Code) string {
 	return `Bearer realm="chatlab", error="invalid_token"`
 }
 
-// seconds rounds up: who comes back then is not early.
+// seconds rounds up, so that a client that waits as long is not early.
 func seconds(d time.Duration) string {
 	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
-}
-
-func send(w http.ResponseWriter, status int, kind string, answer any) {
-	body, err := json.Marshal(answer)
-	if err != nil { // no answer holds what JSON cannot
-		status, body = http.StatusInternalServerError, nil
-	}
-	head := w.Header()
-	head.Set("Content-Type", kind)
-	head.Set("Content-Length", strconv.Itoa(len(body)))
-	head.Set("Cache-Control", "no-store")
-	head.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a peer that went away has no use for an error
 }

@@ -141,7 +141,7 @@ func TestDatabaseAwayIsUnavailable(t *testing.T) {
 
 func TestAccountIsLockedLongerAndLonger(t *testing.T) {
 	a := newAPI(t, func(c *auth.Config) {
-		c.Limits.LoginFailures, c.Limits.Lockout, c.Limits.LockoutMax = 3, 10*time.Second, time.Minute
+		c.Limits.LoginFailures, c.Limits.IDFailures, c.Limits.Lockout, c.Limits.LockoutMax = 3, 0, 10*time.Second, time.Minute
 	})
 	a.signUp(t, "kim")
 	for _, id := range []string{"KIM", "nobody"} { // a lock does not tell who exists
@@ -294,6 +294,7 @@ func TestRefreshRefusesForgedTokens(t *testing.T) {
 		"other key":  sign(jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), nil),
 		"wrong iss":  sign(jwt.SigningMethodHS256, a.key, jwt.MapClaims{"iss": "auth"}),
 		"wrong kind": sign(jwt.SigningMethodHS256, a.key, jwt.MapClaims{"token": "refresh"}),
+		"long life":  sign(jwt.SigningMethodHS256, a.key, jwt.MapClaims{"exp": a.clock().Unix() + 1801}),
 		"user gone":  sign(jwt.SigningMethodHS256, a.key, jwt.MapClaims{"user": "lee"}),
 		"odd user":   sign(jwt.SigningMethodHS256, a.key, jwt.MapClaims{"user": "l\x00e' --"}),
 		"huge":       strings.Repeat("x", 10_000),
@@ -326,17 +327,26 @@ func decodePart(t *testing.T, part string) string {
 
 func TestConfigurationThatMakesNoSenseIsNamed(t *testing.T) {
 	for key, change := range map[string]func(*auth.Config){
-		"password.min_length":        func(c *auth.Config) { c.MinPassword = 0 },
-		"limits.requests_per_second": func(c *auth.Config) { c.Limits.RequestsPerSecond = -1 },
-		"limits.request_burst":       func(c *auth.Config) { c.Limits.RequestBurst = 0 },
-		"limits.login_failures":      func(c *auth.Config) { c.Limits.LoginFailures = -1 },
-		"limits.lockout must":        func(c *auth.Config) { c.Limits.Lockout = 0 },
-		"limits.lockout_max":         func(c *auth.Config) { c.Limits.LockoutMax = time.Second },
-		"limits.tracked":             func(c *auth.Config) { c.Limits.Tracked = 0 },
-		"limits.hash_slots":          func(c *auth.Config) { c.Limits.HashSlots = -1 },
-		"limits.hash_queue":          func(c *auth.Config) { c.Limits.HashQueue = -1 },
+		"password.min_length":            func(c *auth.Config) { c.Password.MinLength = 0 },
+		"limits.connections must":        func(c *auth.Config) { c.Limits.Connections = 0 },
+		"limits.connections_per_address": func(c *auth.Config) { c.Limits.PerAddress = 0 },
+		"limits.requests_per_second":     func(c *auth.Config) { c.Limits.RequestsPerSecond = -1 },
+		"limits.request_burst":           func(c *auth.Config) { c.Limits.RequestBurst = 0 },
+		"limits.sign_ins_per_second":     func(c *auth.Config) { c.Limits.SignInsPerSecond = -1 },
+		"limits.sign_in_burst":           func(c *auth.Config) { c.Limits.SignInBurst = 0 },
+		"limits.failures_per_minute":     func(c *auth.Config) { c.Limits.FailuresPerMinute = -1 },
+		"limits.failure_burst":           func(c *auth.Config) { c.Limits.FailureBurst = 0 },
+		"limits.login_failures":          func(c *auth.Config) { c.Limits.LoginFailures = -1 },
+		"limits.id_failures":             func(c *auth.Config) { c.Limits.IDFailures = -1 },
+		"limits.lockout must":            func(c *auth.Config) { c.Limits.Lockout = 0 },
+		"limits.lockout_max":             func(c *auth.Config) { c.Limits.LockoutMax = time.Second },
+		"limits.tracked":                 func(c *auth.Config) { c.Limits.Tracked = 0 },
+		"limits.hash_slots":              func(c *auth.Config) { c.Limits.HashSlots = -1 },
+		"limits.hash_queue":              func(c *auth.Config) { c.Limits.HashQueue = -1 },
+		"limits.hash_places":             func(c *auth.Config) { c.Limits.HashPlaces = 0 },
+		"limits.hash_wait":               func(c *auth.Config) { c.Limits.HashWait = 0 },
 	} {
-		cfg := auth.Config{MinPassword: 8, Limits: auth.DefaultLimits()}
+		cfg := auth.Config{Password: auth.Password{MinLength: 8}, Limits: auth.DefaultLimits()}
 		change(&cfg)
 		if _, err := auth.New(auth.Deps{}, cfg); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)

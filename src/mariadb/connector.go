@@ -83,7 +83,6 @@ func driverConfig(cfg Config, addr string, limit time.Duration) *mysql.Config {
 	m.Collation = "utf8mb4_bin"
 	m.ParseTime = true
 	m.ClientFoundRows = true // an update to the same value found its row
-	m.RejectReadOnly = true  // a demoted server is one to leave
 	m.Timeout, m.ReadTimeout, m.WriteTimeout = dialTimeout, limit, limit
 	m.Params = map[string]string{"sql_mode": mode, "time_zone": "'+00:00'"}
 	m.Logger = &mysql.NopLogger{} // the errors that it prints are returned as well

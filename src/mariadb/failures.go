@@ -3,94 +3,119 @@ package mariadb
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"chatlab/src/auth"
 )
 
-var _ auth.Failures = (*Store)(nil)
-
 // forgetAtOnce bounds what one call removes: a large transaction holds a cluster
 // up.
 const forgetAtOnce = 1000
 
-const selectFailed = `SELECT failures, last_at FROM failures WHERE id = ?`
+const selectTries = `SELECT network, failures, last_at, signed_in FROM failures WHERE id = ? AND network IN ('', ?)`
 
-// selectFailedOfAll waits as selectUserOfAll does.
-const selectFailedOfAll = `SET STATEMENT wsrep_sync_wait = 1 FOR ` + selectFailed
-
-// Failed returns what is kept of an id; see auth.Failures. An id that has failures
-// is asked for again where there are several servers: a success may have ended them
-// by another server a moment ago. One that has none is not, so that sign-ins go on
+// Tries returns the counts of an id and a network; see auth.Store. An id that has
+// failures is asked for again where there are several servers: a success may have ended
+// them by another server a moment ago. One that has none is not, so that sign-ins go on
 // while a cluster finds out that a member is gone.
-func (s *Store) Failed(ctx context.Context, id string) (auth.Failed, error) {
-	var f auth.Failed
-	err := s.call(ctx, func(ctx context.Context, _ bool) (err error) {
-		f, err = s.readFailed(ctx, selectFailed, id)
-		if f.Count > 0 && s.conn.several() {
-			f, err = s.readFailed(ctx, selectFailedOfAll, id)
+func (s *Store) Tries(ctx context.Context, id, network string) (t auth.Tries, err error) {
+	err = s.call(ctx, func(ctx context.Context, _ bool) (err error) {
+		t, err = s.readTries(ctx, selectTries, id, network)
+		if err == nil && t.Here.Count+t.Everywhere.Count > 0 && s.conn.several() {
+			t, err = s.readTries(ctx, ofAll+selectTries, id, network)
 		}
 		return err
 	})
-	return f, auth.StoreAway(err)
+	return t, away(err)
 }
 
-func (s *Store) readFailed(ctx context.Context, question, id string) (f auth.Failed, err error) {
-	err = s.db.QueryRowContext(ctx, question, id).Scan(&f.Count, &f.Last)
-	if errors.Is(err, sql.ErrNoRows) {
-		return auth.Failed{}, nil
-	}
-	return f, err
-}
-
-// SwapFailed replaces what is kept of an id; see auth.Failures. In a cluster too
-// one of many does it: the others' servers see the conflict when they commit.
-func (s *Store) SwapFailed(ctx context.Context, id string, was, is auth.Failed) (done bool, err error) {
-	err = s.call(ctx, func(ctx context.Context, lost bool) (err error) {
-		if done, err = s.swapFailed(ctx, id, was, is); err != nil || done || !lost {
-			return err
-		}
-		// A server that was lost may have done it: the time tells it from others'.
-		now, err := s.readFailed(ctx, selectFailed, id)
-		done = now.Count == is.Count && now.Last.Equal(is.Last)
-		return err
-	})
-	return done, auth.StoreAway(err)
-}
-
-func (s *Store) swapFailed(ctx context.Context, id string, was, is auth.Failed) (bool, error) {
-	var res sql.Result
-	var err error
-	switch {
-	case was.Count == 0:
-		res, err = s.db.ExecContext(ctx, `INSERT INTO failures (id, failures, last_at) VALUES (?, ?, ?)`, id, is.Count, is.Last)
-		if isDuplicate(err) {
-			return false, nil
-		}
-	case is.Count == 0:
-		res, err = s.db.ExecContext(ctx, `DELETE FROM failures WHERE id = ? AND failures = ? AND last_at = ?`, id, was.Count, was.Last)
-	default:
-		res, err = s.db.ExecContext(ctx, `UPDATE failures SET failures = ?, last_at = ? WHERE id = ? AND failures = ? AND last_at = ?`,
-			is.Count, is.Last, id, was.Count, was.Last)
-	}
+func (s *Store) readTries(ctx context.Context, question, id, network string) (t auth.Tries, err error) {
+	rows, err := s.db.QueryContext(ctx, question, id, network)
 	if err != nil {
-		return false, err
+		return t, err
 	}
-	n, err := res.RowsAffected()
-	return n == 1, err
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var of string
+		var f auth.Failed
+		var signedIn time.Time
+		if err := rows.Scan(&of, &f.Count, &f.Last, &signedIn); err != nil {
+			return t, err
+		}
+		if of == "" {
+			t.Everywhere = f
+		} else {
+			t.Here, t.SignedIn = f, signedIn
+		}
+	}
+	return t, rows.Err()
 }
 
-// ForgetFailed removes the oldest failures; see auth.Failures.
-func (s *Store) ForgetFailed(ctx context.Context, before time.Time) (more bool, err error) {
-	err = s.call(ctx, func(ctx context.Context, _ bool) error {
-		res, err := s.db.ExecContext(ctx, `DELETE FROM failures WHERE last_at < ? ORDER BY last_at LIMIT ?`, before.UTC(), forgetAtOnce)
+// Fail counts a wrong password; see auth.Store. When a server is lost in the middle,
+// the password may count twice.
+func (s *Store) Fail(ctx context.Context, id, network string, now time.Time, window time.Duration) error {
+	from, to := now.Add(-window), now.Add(window)
+	return away(s.call(ctx, func(ctx context.Context, _ bool) error {
+		_, err := s.db.ExecContext(ctx, `INSERT INTO failures (id, network, failures, last_at, keep_until)
+			VALUES (?, '', 1, ?, ?), (?, ?, 1, ?, ?) ON DUPLICATE KEY UPDATE
+			failures = IF(last_at > ? AND last_at < ?, failures + 1, 1),
+			last_at = IF(last_at > ? AND last_at < ?, GREATEST(last_at, VALUES(last_at)), VALUES(last_at)),
+			keep_until = GREATEST(keep_until, VALUES(keep_until))`,
+			id, now, to, id, network, now, to, from, to, from, to)
+		return err
+	}))
+}
+
+// Clear forgets the failures of a network; see auth.Store.
+func (s *Store) Clear(ctx context.Context, id, network string, now time.Time, keep time.Duration) error {
+	return away(s.call(ctx, func(ctx context.Context, _ bool) error {
+		_, err := s.db.ExecContext(ctx, `INSERT INTO failures (id, network, failures, last_at, signed_in, keep_until)
+			VALUES (?, ?, 0, ?, ?, ?) ON DUPLICATE KEY UPDATE failures = 0, signed_in = VALUES(signed_in), keep_until = VALUES(keep_until)`,
+			id, network, now, now, now.Add(keep))
+		return err
+	}))
+}
+
+// keepEnded is how long it is kept that tokens ended: long after they have expired.
+const keepEnded = 24 * time.Hour
+
+// Forget removes counts that have expired; see auth.Store.
+func (s *Store) Forget(ctx context.Context, now time.Time) (more bool, err error) {
+	for _, each := range []struct {
+		statement string
+		before    any
+	}{
+		{`DELETE FROM failures WHERE keep_until < ? ORDER BY keep_until LIMIT ?`, now.UTC()},
+		{`DELETE FROM ended WHERE tokens_from < ? ORDER BY tokens_from LIMIT ?`, now.Add(-keepEnded).Unix()},
+	} {
+		err := s.call(ctx, func(ctx context.Context, _ bool) error {
+			res, err := s.db.ExecContext(ctx, each.statement, each.before, forgetAtOnce)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			more = more || n == forgetAtOnce
+			return err
+		})
+		if err != nil {
+			return false, away(err)
+		}
+	}
+	return more, nil
+}
+
+// change runs f in a transaction, as call does. A transaction whose server was lost
+// when it was committed is run again: f must not mind.
+func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx *sql.Tx, lost bool) error) error {
+	return away(s.call(ctx, func(ctx context.Context, lost bool) error {
+		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		n, err := res.RowsAffected()
-		more = n == forgetAtOnce
-		return err
-	})
-	return more, auth.StoreAway(err)
+		defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+		if err := f(ctx, tx, lost); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}))
 }

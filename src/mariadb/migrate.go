@@ -10,6 +10,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"chatlab/src/auth"
+	"chatlab/src/errs"
 	"chatlab/src/wait"
 )
 
@@ -27,7 +29,7 @@ const (
 
 // migrate brings the schema up to date; several authd may do so at once.
 func migrate(ctx context.Context, cfg Config) error {
-	conn, err := newConnector(cfg, statement)
+	conn, err := newConnector(cfg.ofSchema(), statement)
 	if err != nil {
 		return err
 	}
@@ -42,13 +44,16 @@ func migrate(ctx context.Context, cfg Config) error {
 		return err
 	}
 	up := func() error {
+		if err := auth.CheckSchema(p.GetVersions(ctx)); err != nil {
+			return err
+		}
 		_, err := p.Up(ctx)
 		return err
 	}
 	// The lock is one server's. Two authd that use different servers of a cluster may get
 	// in each other's way, and the one that fails finds done what it was to do.
 	err = locked(ctx, db, up)
-	for n := 1; err != nil && conn.several() && n < togetherTries && ctx.Err() == nil; n++ {
+	for n := 1; err != nil && !errs.Is(err, errs.Usage) && conn.several() && n < togetherTries && ctx.Err() == nil; n++ {
 		wait.Sleep(ctx, togetherWait)
 		err = locked(ctx, db, up)
 	}
@@ -75,5 +80,8 @@ func locked(ctx context.Context, db *sql.DB, f func() error) error {
 	}
 	err = f()
 	_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), `DO RELEASE_LOCK(CONCAT('chatlab.', DATABASE()))`)
-	return errors.Join(err, unlockErr)
+	if err != nil {
+		return err
+	}
+	return unlockErr
 }

@@ -3,8 +3,6 @@ package mariadb
 import (
 	"context"
 	"database/sql"
-
-	"chatlab/src/auth"
 )
 
 // Pinger asks a server for signs of life, and nothing else: it needs a user
@@ -33,7 +31,7 @@ func (p *Pinger) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var name, value string
-	return auth.StoreAway(p.db.QueryRowContext(ctx, `SHOW GLOBAL STATUS LIKE 'Uptime'`).Scan(&name, &value))
+	return away(p.db.QueryRowContext(ctx, `SHOW GLOBAL STATUS LIKE 'Uptime'`).Scan(&name, &value))
 }
 
 // Wsrep returns the status variables of the Galera cluster that the server is a
@@ -44,18 +42,18 @@ func (p *Pinger) Wsrep(ctx context.Context) (map[string]string, error) {
 	defer cancel()
 	rows, err := p.db.QueryContext(ctx, `SHOW GLOBAL STATUS LIKE 'wsrep\_%'`)
 	if err != nil {
-		return nil, auth.StoreAway(err)
+		return nil, away(err)
 	}
 	defer func() { _ = rows.Close() }()
 	out := map[string]string{}
 	for rows.Next() {
 		var name, value string
 		if err := rows.Scan(&name, &value); err != nil {
-			return nil, auth.StoreAway(err)
+			return nil, away(err)
 		}
 		out[name] = value
 	}
-	return out, auth.StoreAway(rows.Err())
+	return out, away(rows.Err())
 }
 
 // Close closes the connection.

@@ -92,7 +92,7 @@ func (s *Store) lookAfter() {
 	}
 	go func() {
 		defer close(done)
-		wait.Every(ctx, lookEvery, func() { _ = s.Ping(ctx) })
+		wait.Every(ctx, lookEvery, func() { _ = s.ping(ctx) })
 	}()
 }
 
@@ -107,7 +107,7 @@ func is(err error, number uint16) bool {
 func isLost(err error) bool {
 	var fault *mysql.MySQLError
 	if errors.As(err, &fault) {
-		return slices.Contains([]uint16{notPrepared, shuttingDown, killed}, fault.Number)
+		return slices.Contains([]uint16{notPrepared, shuttingDown, killed, readOnly, readOnlyNow, readOnlyMode}, fault.Number)
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"chatlab/src/auth"
 	"chatlab/src/files"
 	"chatlab/src/wait"
 )
@@ -32,6 +33,9 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 	}
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithLogger(goose.NopLogger()))
 	if err != nil {
+		return err
+	}
+	if err := auth.CheckSchema(p.GetVersions(ctx)); err != nil {
 		return err
 	}
 	_, err = p.Up(ctx)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -30,34 +31,41 @@ const connections = 4
 type Store struct {
 	db   *sql.DB
 	path string
-	file fs.FileInfo
+	file atomic.Value // fs.FileInfo of the file that was migrated
 }
 
 var _ auth.Store = (*Store)(nil)
 
-// Open opens the file, which is made (0600) if it is not there, and brings its
-// schema up to date. Fails with code unavailable.
-func Open(ctx context.Context, path string) (*Store, error) {
-	file, err := create(path)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Unavailable, "database file").WithFix("make its folder writable, or set database.path")
-	}
+// Open prepares the database in a file, which Migrate makes. Fails with code usage.
+func Open(path string) (*Store, error) {
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
-		return nil, auth.StoreAway(err)
+		return nil, errs.E(errs.Usage, "database.path %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	if err := check(ctx, db); err != nil {
-		_ = db.Close()
-		return nil, errs.Wrap(err, errs.Unavailable, "database file %s", path).
+	return &Store{db: db, path: path}, nil
+}
+
+// Migrate makes the file (0600) if it is not there, and brings its schema up to date;
+// see auth.Store.
+func (s *Store) Migrate(ctx context.Context) error {
+	file, err := create(s.path)
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "database file").WithFix("make its folder writable, or set database.path")
+	}
+	if err := check(ctx, s.db); err != nil {
+		return errs.Wrap(err, errs.Unavailable, "database file %s", s.path).
 			WithFix("put a copy of it back, or move it away and begin without its users")
 	}
-	if err := migrate(ctx, db, path); err != nil {
-		_ = db.Close()
-		return nil, errs.Wrap(err, errs.Unavailable, "database schema")
+	if err := migrate(ctx, s.db, s.path); err != nil {
+		if errs.Is(err, errs.Usage) {
+			return err
+		}
+		return errs.Wrap(err, errs.Unavailable, "database schema")
 	}
-	return &Store{db: db, path: path, file: file}, nil
+	s.file.Store(file)
+	return nil
 }
 
 // check fails with the first fault that SQLite finds in the file: a damaged page shows
@@ -92,73 +100,132 @@ func dsn(path string) string {
 		path = abs
 	}
 	pragmas := url.Values{
+		"mode":    {"rw"}, // only Migrate makes the file
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"},
 		"_txlock": {"immediate"},
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}).String()
 }
 
-// Create adds a user; see auth.Store.
-func (s *Store) Create(ctx context.Context, u auth.User) error {
+// call runs f within the time of a call. An error without a code is the database's.
+func (s *Store) call(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO users (id, passwd, email, created_at) VALUES (?, ?, ?, ?)`,
-		u.ID, u.Hash, u.Email, u.CreatedAt.UTC().Format(time.RFC3339Nano))
+	return away(f(ctx))
+}
+
+// change is call in a transaction.
+func (s *Store) change(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	return s.call(ctx, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// away gives an error of the database its code and words.
+func away(err error) error {
+	var known *errs.Error
 	var fault *driver.Error
-	if errors.As(err, &fault) && fault.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
-		return errs.Wrap(err, errs.IDTaken, "the id is taken")
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.As(err, &fault) && fault.Code()&0xff == lib.SQLITE_READONLY:
+		return auth.StoreAway(err, "the database is read-only")
+	case errors.As(err, &fault) && fault.Code()&0xff == lib.SQLITE_FULL:
+		return auth.StoreAway(err, "the database's disk is full")
 	}
-	return auth.StoreAway(err)
+	return auth.StoreAway(err, "the database is away")
+}
+
+// Create adds a user; see auth.Store.
+func (s *Store) Create(ctx context.Context, u auth.User) error {
+	return s.call(ctx, func(ctx context.Context) error {
+		_, err := s.db.ExecContext(ctx, `INSERT INTO users (id, passwd, email, created_at) VALUES (?, ?, ?, ?)`,
+			u.ID, u.Hash, u.Email, u.CreatedAt.UTC().Format(time.RFC3339Nano))
+		var fault *driver.Error
+		if errors.As(err, &fault) && fault.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return errs.Wrap(err, errs.IDTaken, "the id is taken")
+		}
+		return err
+	})
 }
 
 // Get returns a user; see auth.Store.
-func (s *Store) Get(ctx context.Context, id string) (auth.User, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var u auth.User
-	var at string
-	err := s.db.QueryRowContext(ctx, `SELECT id, passwd, email, created_at FROM users WHERE id = ?`, id).
-		Scan(&u.ID, &u.Hash, &u.Email, &at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return auth.User{}, auth.NoUser()
-	}
-	if err != nil {
-		return auth.User{}, auth.StoreAway(err)
-	}
-	if u.CreatedAt, err = time.ParseInLocation(time.RFC3339Nano, at, time.UTC); err != nil {
-		return auth.User{}, errs.Wrap(err, errs.Internal, "created_at of a user")
-	}
-	return u, nil
+func (s *Store) Get(ctx context.Context, id string) (u auth.User, err error) {
+	err = s.call(ctx, func(ctx context.Context) error {
+		var at string
+		var from sql.NullInt64
+		err := s.db.QueryRowContext(ctx, `SELECT u.id, u.passwd, u.email, u.created_at, e.tokens_from
+			FROM users u LEFT JOIN ended e ON e.id = u.id WHERE u.id = ?`, id).Scan(&u.ID, &u.Hash, &u.Email, &at, &from)
+		if errors.Is(err, sql.ErrNoRows) {
+			return auth.NoUser()
+		}
+		if err != nil {
+			return err
+		}
+		if from.Valid {
+			u.TokensFrom = time.Unix(from.Int64, 0)
+		}
+		if u.CreatedAt, err = time.ParseInLocation(time.RFC3339Nano, at, time.UTC); err != nil {
+			return errs.Wrap(err, errs.Internal, "created_at of a user")
+		}
+		return nil
+	})
+	return u, err
 }
+
+// GetLatest is Get; see auth.Store.
+func (s *Store) GetLatest(ctx context.Context, id string) (auth.User, error) { return s.Get(ctx, id) }
 
 // UpdatePassword replaces a hash; see auth.Store.
 func (s *Store) UpdatePassword(ctx context.Context, id, hash string) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	res, err := s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id)
-	if err != nil {
-		return auth.StoreAway(err)
-	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return auth.NoUser()
-	}
-	return nil
+	return s.call(ctx, func(ctx context.Context) error {
+		return one(s.db.ExecContext(ctx, `UPDATE users SET passwd = ? WHERE id = ?`, hash, id))
+	})
 }
 
-// Ping reads the table, and looks that the file is still the one that was
-// opened: SQLite itself would go on with a file that was removed.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var n int
-	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)`).Scan(&n); err != nil {
-		return auth.StoreAway(err)
+// one wants a statement to have found its user.
+func one(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return auth.NoUser()
+}
+
+// Ready tries a write, and looks that the file is still the one that was migrated:
+// SQLite itself would go on with a file that was removed.
+func (s *Store) Ready(ctx context.Context) error {
+	opened, ok := s.file.Load().(fs.FileInfo)
+	if !ok {
+		return auth.StoreAway(nil, "the database is not open yet")
+	}
+	err := s.call(ctx, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		_, err = tx.ExecContext(ctx, `INSERT INTO ended (id, tokens_from) VALUES (' ready', 0)`)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	now, err := os.Stat(s.path)
 	if err != nil {
-		return auth.StoreAway(err)
+		return away(err)
 	}
-	if !os.SameFile(now, s.file) {
+	if !os.SameFile(now, opened) {
 		return errs.E(errs.Unavailable, "the database file was replaced").WithFix("restart authd")
 	}
 	return nil

@@ -17,12 +17,34 @@ import (
 
 func open(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), path)
+	s, err := opened(path)
 	if err != nil {
 		t.Error(err)
-		return nil
 	}
 	return s
+}
+
+func opened(path string) (*sqlite.Store, error) {
+	s, err := sqlite.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Migrate(context.Background())
+}
+
+func nodeOpener(t *testing.T) authtest.NodeOpener {
+	path := filepath.Join(t.TempDir(), "users.db")
+	return func(t *testing.T, _ int) auth.Store {
+		s := open(t, path)
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+}
+
+func TestStoreKeepsTheOtherContracts(t *testing.T) {
+	authtest.Failures(t, nodeOpener)
+	authtest.Tokens(t, nodeOpener)
+	authtest.Limits(t, nodeOpener)
 }
 
 func TestStoreKeepsTheContract(t *testing.T) {
@@ -55,23 +77,23 @@ func TestFileIsPrivateAndDurable(t *testing.T) {
 	}
 }
 
-func TestPingMissesAFileThatWentAway(t *testing.T) {
+func TestReadyMissesAFileThatWentAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.db")
 	s := open(t, path)
 	defer s.Close()
-	if err := s.Ping(context.Background()); err != nil {
+	if err := s.Ready(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(path, path+".gone"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ping(context.Background()); !errs.Is(err, errs.Unavailable) {
+	if err := s.Ready(context.Background()); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("file gone: %v", err)
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ping(context.Background()); !errs.Is(err, errs.Unavailable) {
+	if err := s.Ready(context.Background()); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("file replaced: %v", err)
 	}
 }
@@ -83,7 +105,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "no", "such", "folder"), dir, garbage} {
-		if s, err := sqlite.Open(context.Background(), path); !errs.Is(err, errs.Unavailable) {
+		if s, err := opened(path); !errs.Is(err, errs.Unavailable) {
 			t.Errorf("%s: %v, %v", path, s, err)
 		}
 	}
@@ -91,7 +113,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 
 func TestOpenFindsDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.db")
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := opened(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +136,7 @@ func TestOpenFindsDamage(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err = sqlite.Open(t.Context(), path)
+	s, err = opened(path)
 	if !errs.Is(err, errs.Unavailable) || errs.FixOf(err) == "" {
 		t.Errorf("%v, %v", s, err)
 	}

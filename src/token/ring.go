@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"chatlab/src/errs"
 	"chatlab/src/files"
 )
@@ -26,6 +29,7 @@ type Ring struct {
 	keys    [][]byte
 	file    *files.Followed // nil for fixed keys
 	checked time.Time
+	fault   error // why the file's present content is not used
 	onError func(error)
 }
 
@@ -34,13 +38,14 @@ func NewRing(keys ...[]byte) *Ring { return &Ring{keys: keys} }
 
 // OpenRing reads a key file: one key a line, base64url without padding, at
 // least 32 bytes each; empty lines and lines that begin with # are left out.
-// onError, which may be nil, hears of each later version of the file that cannot
-// be used; the keys read before it stay in force then. Fails with code usage.
+// onError, which may be nil, hears when the file cannot be used any more; the keys
+// read before stay in force then. Fails with code usage.
 func OpenRing(path string, onError func(error)) (*Ring, error) {
-	r := &Ring{file: &files.Followed{Path: path}, onError: onError}
+	r := &Ring{file: &files.Followed{Path: path}}
 	if err := r.load(); err != nil {
 		return nil, err
 	}
+	r.onError = onError
 	return r, nil
 }
 
@@ -48,29 +53,55 @@ func (r *Ring) current() [][]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.file != nil && time.Since(r.checked) >= reloadEvery {
-		if err := r.load(); err != nil && r.onError != nil {
-			r.onError(err)
-		}
+		_ = r.load() // kept as the fault
 	}
 	return r.keys
 }
 
-// load reads the file if it has changed since the last time.
+// Fault returns why the key file cannot be used now, or nil: the keys read before
+// are in force then.
+func (r *Ring) Fault() error {
+	r.current()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
+}
+
+// Watch has a registry tell whether the key file can be used.
+func (r *Ring) Watch(reg prometheus.Registerer) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "chatlab_token_keys_bad", Help: "1 while the key file cannot be used, and the keys read before are in force.",
+	}, func() float64 {
+		if r.Fault() != nil {
+			return 1
+		}
+		return 0
+	})
+}
+
+// load reads the file, and uses it if it has changed since the last time. A fault is told
+// once.
 func (r *Ring) load() error {
 	r.checked = time.Now()
 	text, changed, err := r.file.Read()
-	if err != nil {
-		return errs.E(errs.Usage, "key file: %w", err).WithFix("make one with `lab up`, or give its path")
+	switch {
+	case err != nil:
+		err = errs.E(errs.Usage, "key file: %w", err).WithFix("make one with `lab up`, or give its path")
+	case !changed:
+		return r.fault
+	default:
+		var keys [][]byte
+		if keys, err = ParseKeys(text); err == nil {
+			r.keys = keys
+		} else {
+			err = errs.E(errs.Usage, "key file %s: %w", r.file.Path, err)
+		}
 	}
-	if !changed {
-		return nil
+	if err != nil && r.fault == nil && r.onError != nil {
+		r.onError(err)
 	}
-	keys, err := ParseKeys(text)
-	if err != nil {
-		return errs.E(errs.Usage, "key file %s: %w", r.file.Path, err)
-	}
-	r.keys = keys
-	return nil
+	r.fault = err
+	return err
 }
 
 // ParseKeys reads the text of a key file.

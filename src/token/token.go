@@ -6,7 +6,9 @@
 package token
 
 import (
+	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -32,6 +34,9 @@ type Claims struct {
 	Kind      string `json:"token"`
 	ExpiresAt int64  `json:"exp"` // Unix seconds
 	IssuedAt  int64  `json:"iat"` // Unix seconds
+	NotBefore int64  `json:"nbf,omitempty"`
+
+	key [sha256.Size]byte // hash of the key that signed it
 }
 
 // Expires returns the time at which the token ends.
@@ -60,6 +65,9 @@ func (r *Ring) Verify(raw string, now time.Time) (Claims, error) {
 	if raw == "" || len(raw) > MaxLen {
 		return Claims{}, bad(nil)
 	}
+	if err := checkForm(raw); err != nil {
+		return Claims{}, bad(err)
+	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithIssuer(Issuer), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
@@ -69,9 +77,9 @@ func (r *Ring) Verify(raw string, now time.Time) (Claims, error) {
 	err := errors.New("no key")
 	for _, key := range r.current() {
 		var c Claims
-		var tok *jwt.Token
-		tok, err = parser.ParseWithClaims(raw, &c, func(*jwt.Token) (any, error) { return key, nil })
-		if err == nil && tok.Header["typ"] == "JWT" {
+		_, err = parser.ParseWithClaims(raw, &c, func(*jwt.Token) (any, error) { return key, nil })
+		if err == nil {
+			c.key = sha256.Sum256(key)
 			return c, nil
 		}
 		if errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
@@ -81,6 +89,16 @@ func (r *Ring) Verify(raw string, now time.Time) (Claims, error) {
 	return Claims{}, bad(err)
 }
 
+// ErrRevoked is the error of a token that its user has ended.
+func ErrRevoked() error {
+	return errs.E(errs.TokenRevoked, "your token was ended").WithFix("sign in again")
+}
+
+// Holds tells whether the key that signed a verified token is still in the ring.
+func (r *Ring) Holds(c Claims) bool {
+	return slices.ContainsFunc(r.current(), func(key []byte) bool { return sha256.Sum256(key) == c.key })
+}
+
 func bad(cause error) error {
 	return errs.Wrap(cause, errs.BadToken, "the token is not valid").WithFix("sign in again")
 }
@@ -88,7 +106,8 @@ func bad(cause error) error {
 // Validate is called by the parser after signature, issuer and times: it
 // checks what the library does not know. See [jwt.ClaimsValidator].
 func (c Claims) Validate() error {
-	if c.Kind != Kind || c.User == "" || c.IssuedAt <= 0 {
+	life := c.ExpiresAt - c.IssuedAt
+	if c.Kind != Kind || c.User == "" || c.IssuedAt <= 0 || life <= 0 || life > int64(Lifetime/time.Second) {
 		return jwt.ErrTokenInvalidClaims
 	}
 	return nil
@@ -102,8 +121,8 @@ func (c Claims) GetExpirationTime() (*jwt.NumericDate, error) { return numeric(c
 // GetIssuedAt returns iat.
 func (c Claims) GetIssuedAt() (*jwt.NumericDate, error) { return numeric(c.IssuedAt), nil }
 
-// GetNotBefore returns nothing: tokens have no nbf.
-func (c Claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
+// GetNotBefore returns nbf, which our own tokens do not have.
+func (c Claims) GetNotBefore() (*jwt.NumericDate, error) { return numeric(c.NotBefore), nil }
 
 // GetIssuer returns iss.
 func (c Claims) GetIssuer() (string, error) { return c.Issuer, nil }

@@ -2,11 +2,14 @@ package token_test
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,9 +96,21 @@ func TestVerifyRefusesWhatRFC8725Names(t *testing.T) {
 		"no iat":           {sign(t, hs, keyA, del("iat"), nil), errs.BadToken},
 		"exp a string":     {sign(t, hs, keyA, set("exp", "never"), nil), errs.BadToken},
 		"from the future":  {sign(t, hs, keyA, set("iat", now.Unix()+60), nil), errs.BadToken},
-		"in leeway":        {sign(t, hs, keyA, set("exp", now.Unix()-4), nil), ""},
-		"expired":          {sign(t, hs, keyA, set("exp", now.Unix()-6), nil), errs.TokenExpired},
-		"expired, forged":  {sign(t, hs, []byte(strings.Repeat("x", 32)), set("exp", now.Unix()-6), nil), errs.BadToken},
+		"in leeway":        {sign(t, hs, keyA, ended(4), nil), ""},
+		"expired":          {sign(t, hs, keyA, ended(6), nil), errs.TokenExpired},
+		"expired, forged":  {sign(t, hs, []byte(strings.Repeat("x", 32)), ended(6), nil), errs.BadToken},
+		"crit":             {sign(t, hs, keyA, nil, map[string]any{"crit": []string{"exp"}}), errs.BadToken},
+		"more header":      {sign(t, hs, keyA, nil, map[string]any{"kid": "1"}), errs.BadToken},
+		"not yet":          {sign(t, hs, keyA, set("nbf", now.Unix()+60), nil), errs.BadToken},
+		"in leeway of nbf": {sign(t, hs, keyA, set("nbf", now.Unix()+4), nil), ""},
+		"ten years":        {sign(t, hs, keyA, set("exp", now.Unix()+10*365*24*3600), nil), errs.BadToken},
+		"a second more":    {sign(t, hs, keyA, set("exp", now.Unix()+1801), nil), errs.BadToken},
+		"less than none":   {sign(t, hs, keyA, func(c jwt.MapClaims) { c["iat"], c["exp"] = now.Unix()+3, now.Unix()+2 }, nil), errs.BadToken},
+		"another case":     {signText(keyA, with("user", "USER")), errs.BadToken},
+		"long s":           {signText(keyA, with("user", "u\u017fer")), errs.BadToken},
+		"doubled claim":    {signText(keyA, with(`"user"`, `"user":"lee","user"`)), errs.BadToken},
+		"doubled by case":  {signText(keyA, with(`"user"`, `"User":"lee","user"`)), errs.BadToken},
+		"two objects":      {signText(keyA, with("}", "}{}")), errs.BadToken},
 	}
 	ring := token.NewRing(keyA, keyB)
 	for name, tt := range tests {
@@ -108,6 +123,57 @@ func TestVerifyRefusesWhatRFC8725Names(t *testing.T) {
 				t.Fatalf("user = %q", claims.User)
 			}
 		})
+	}
+}
+
+// ended is a token of full life that ended some seconds ago.
+func ended(ago int64) func(jwt.MapClaims) {
+	return func(c jwt.MapClaims) { c["exp"], c["iat"] = now.Unix()-ago, now.Unix()-ago-1800 }
+}
+
+// with is the payload of a good token with a change.
+func with(old, fresh string) string {
+	payload := fmt.Sprintf(`{"iss":"Auth","user":"kim","token":"access","exp":%d,"iat":%d}`, now.Unix()+1800, now.Unix())
+	return strings.Replace(payload, old, fresh, 1)
+}
+
+// signText signs a payload as it is.
+func signText(key []byte, payload string) string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func TestEndedTokens(t *testing.T) {
+	ring := token.NewRing(keyA)
+	_, claims, err := ring.Issue("Kim", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := token.Ended{}
+	if ended.Covers(claims) {
+		t.Error("nobody's tokens ended, and it is covered")
+	}
+	ended.Add("KIM", now)
+	if ended.Covers(claims) {
+		t.Error("a token of the second from which tokens are good has ended")
+	}
+	ended.Add("KIM", now.Add(time.Second))
+	if !ended.Covers(claims) {
+		t.Error("a token of the second before has not ended")
+	}
+}
+
+func TestARemovedKeyIsNotHeld(t *testing.T) {
+	raw, _, err := token.NewRing(keyB).Issue("kim", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := token.NewRing(keyA, keyB)
+	claims, err := both.Verify(raw, now)
+	if err != nil || !both.Holds(claims) || token.NewRing(keyA).Holds(claims) {
+		t.Errorf("%v: held by both %t, by the other %t", err, both.Holds(claims), token.NewRing(keyA).Holds(claims))
 	}
 }
 

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
-
 	"chatlab/src/auth"
 	"chatlab/src/errs"
 	"chatlab/src/event"
-	"chatlab/src/mariadb"
-	"chatlab/src/sqlite"
+	"chatlab/src/mtls"
 )
 
 // config holds authd's keys; app.Env.Load says where they come from.
@@ -22,11 +19,17 @@ type config struct {
 	Token    struct {
 		KeyFile string `mapstructure:"key_file" usage:"file with a signing key a line; the first signs, all verify"`
 	} `mapstructure:"token"`
-	Password struct {
-		MinLength int `mapstructure:"min_length" usage:"characters that a new password needs"`
-	} `mapstructure:"password"`
-	Limits auth.Limits        `mapstructure:"limits"`
-	Logger event.LoggerConfig `mapstructure:"logger"`
+	TLS      mtls.Pair          `mapstructure:"tls"`
+	Private  privateConfig      `mapstructure:"private"`
+	Password auth.Password      `mapstructure:"password"`
+	Limits   auth.Limits        `mapstructure:"limits"`
+	Logger   event.LoggerConfig `mapstructure:"logger"`
+}
+
+// privateConfig is the listener by which the chat servers learn whose tokens have ended.
+type privateConfig struct {
+	Listen     string `mapstructure:"listen" usage:"private address for the chat servers, with mutual TLS (empty: none)"`
+	mtls.Files `mapstructure:",squash"`
 }
 
 type databaseConfig struct {
@@ -36,13 +39,16 @@ type databaseConfig struct {
 	Name         string   `mapstructure:"name" usage:"mariadb: the database, which exists"`
 	User         string   `mapstructure:"user" usage:"mariadb: who authd is there"`
 	PasswordFile string   `mapstructure:"password_file" usage:"mariadb: file with a password a line, tried in order and followed live, so that it can be rotated"`
+
+	SchemaUser         string `mapstructure:"schema_user" usage:"mariadb: the account that makes and changes the tables, so that user needs no right to (empty: user)"`
+	SchemaPasswordFile string `mapstructure:"schema_password_file" usage:"mariadb: as password_file, of schema_user"`
 }
 
 func defaults() *config {
 	c := &config{Listen: "127.0.0.1:8081", LogLevel: "info", Limits: auth.DefaultLimits()}
 	c.Ops.Listen = "127.0.0.1:9081"
 	c.Database.Driver, c.Database.Name, c.Database.User = "sqlite", "chatlab", "chatlab"
-	c.Password.MinLength = 8
+	c.Password = auth.Password{MinLength: 8, RefuseCommon: true}
 	c.Logger.Command = "logger"
 	return c
 }
@@ -58,29 +64,4 @@ func (c *config) validate() error {
 		return errs.E(errs.Usage, "logger.config is not set")
 	}
 	return nil
-}
-
-// shared tells whether authd on other machines may use the database too. SQLite's
-// is this one's alone, which counts what is limited without it.
-func (c databaseConfig) shared() bool { return c.Driver == "mariadb" }
-
-// opener returns how the configured database is opened. Fails with code usage.
-func (c databaseConfig) opener() (opener, error) {
-	switch c.Driver {
-	case "sqlite":
-		if c.Path == "" {
-			return nil, errs.E(errs.Usage, "database.path is not set")
-		}
-		return func(ctx context.Context) (auth.Store, error) { return sqlite.Open(ctx, c.Path) }, nil
-	case "mariadb":
-		if len(c.Addresses) == 0 {
-			return nil, errs.E(errs.Usage, "database.addresses is not set")
-		}
-		return func(ctx context.Context) (auth.Store, error) {
-			return mariadb.Open(ctx, mariadb.Config{
-				Addresses: c.Addresses, Name: c.Name, User: c.User, PasswordFile: c.PasswordFile,
-			})
-		}, nil
-	}
-	return nil, errs.E(errs.Usage, "database.driver %q is not sqlite or mariadb", c.Driver)
 }

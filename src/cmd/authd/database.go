@@ -2,99 +2,62 @@ package main
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"chatlab/src/auth"
 	"chatlab/src/errs"
+	"chatlab/src/mariadb"
+	"chatlab/src/sqlite"
 	"chatlab/src/wait"
 )
 
-// Waits between attempts to open the database.
+// Waits between attempts to bring the schema up to date.
 const (
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
 
-// opener opens the database.
-var errNotOpen = errors.New("it has not been opened yet")
-
-type opener func(context.Context) (auth.Store, error)
-
-// lateStore is an auth.Store whose database may come after the daemon: until
-// then every call fails with code unavailable.
-type lateStore struct {
-	open opener
-	log  *slog.Logger
-	real atomic.Pointer[auth.Store]
+// open prepares the configured database, which may come later. Fails with code usage.
+func (c databaseConfig) open() (auth.Store, error) {
+	switch c.Driver {
+	case "sqlite":
+		if c.Path == "" {
+			return nil, errs.E(errs.Usage, "database.path is not set")
+		}
+		return sqlite.Open(c.Path)
+	case "mariadb":
+		if len(c.Addresses) == 0 {
+			return nil, errs.E(errs.Usage, "database.addresses is not set")
+		}
+		return mariadb.Open(mariadb.Config{
+			Addresses: c.Addresses, Name: c.Name, User: c.User, PasswordFile: c.PasswordFile,
+			SchemaUser: c.SchemaUser, SchemaPasswordFile: c.SchemaPasswordFile,
+		})
+	}
+	return nil, errs.E(errs.Usage, "database.driver %q is not sqlite or mariadb", c.Driver)
 }
 
-// run opens the database, again and again until it is there or ctx ends, and
-// closes it when rest ends. A configuration that no wait can mend is an error.
-func (s *lateStore) run(ctx, rest context.Context) error {
+// keepStore brings the schema up to date, again and again until that succeeds or ctx
+// ends, and closes the store when rest ends. A fault that no wait can end is an error.
+func (d *daemon) keepStore(ctx, rest context.Context) error {
 	for pause := (wait.Backoff{First: firstRetry, Last: lastRetry}); ; {
-		store, err := s.open(ctx)
+		err := d.store.Migrate(ctx)
 		if err == nil {
-			s.real.Store(&store)
-			s.log.Info("database is open")
-			<-rest.Done()
-			return store.Close()
+			d.schema.Store(true)
+			d.log.Info("database is open")
+			break
 		}
 		if errs.Is(err, errs.Usage) {
 			return err
 		}
 		next := pause.Next()
 		if ctx.Err() == nil {
-			s.log.Warn("database is away", "err", err, "fix", errs.FixOf(err), "retry", next)
+			d.log.Warn("database is away", "err", err, "fix", errs.FixOf(err), "retry", next)
 		}
 		if !wait.Sleep(ctx, next) {
-			return nil
+			break
 		}
 	}
+	<-rest.Done()
+	return d.store.Close()
 }
-
-func (s *lateStore) now() (auth.Store, error) {
-	if store := s.real.Load(); store != nil {
-		return *store, nil
-	}
-	return nil, auth.StoreAway(errNotOpen)
-}
-
-// Create, Get, UpdatePassword and Ping: see auth.Store.
-
-func (s *lateStore) Create(ctx context.Context, u auth.User) error {
-	store, err := s.now()
-	if err != nil {
-		return err
-	}
-	return store.Create(ctx, u)
-}
-
-func (s *lateStore) Get(ctx context.Context, id string) (auth.User, error) {
-	store, err := s.now()
-	if err != nil {
-		return auth.User{}, err
-	}
-	return store.Get(ctx, id)
-}
-
-func (s *lateStore) UpdatePassword(ctx context.Context, id, hash string) error {
-	store, err := s.now()
-	if err != nil {
-		return err
-	}
-	return store.UpdatePassword(ctx, id, hash)
-}
-
-func (s *lateStore) Ping(ctx context.Context) error {
-	store, err := s.now()
-	if err != nil {
-		return err
-	}
-	return store.Ping(ctx)
-}
-
-// Close does nothing: run closes what it opened.
-func (s *lateStore) Close() error { return nil }

@@ -15,6 +15,7 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/event"
+	"chatlab/src/mariadb"
 	"chatlab/src/testkit"
 	"chatlab/src/token"
 )
@@ -60,6 +61,7 @@ func beLogger(path string) error {
 // authd is a running daemon.
 type authd struct {
 	url, ops string
+	private  string
 	log      *testkit.Buffer
 	events   string // file of the fake logger
 	stop     context.CancelFunc
@@ -82,7 +84,7 @@ listen: 127.0.0.1:0
 ops: {listen: "127.0.0.1:0"}
 database: {%s}
 token: {key_file: %s}
-password: {min_length: 6}
+password: {min_length: 6, refuse_common: false}
 logger: {command: %s, config: %s, timeout: 5s}
 `, database, filepath.Join(dir, "jwt.key"), self, a.events))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,11 +100,11 @@ logger: {command: %s, config: %s, timeout: 5s}
 			t.Log(a.log)
 		}
 	})
-	address := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+)`)
+	address := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+) private=(\S+)`)
 	testkit.Until(t, "authd serves", func() bool {
 		m := address.FindStringSubmatch(a.log.String())
 		if m != nil {
-			a.url, a.ops = "http://"+m[1], "http://"+m[2]
+			a.url, a.ops, a.private = "http://"+m[1], "http://"+m[2], m[3]
 		}
 		return m != nil
 	})
@@ -162,4 +164,10 @@ func (a *authd) ready(t *testing.T) bool {
 	t.Helper()
 	status, _ := a.get(t, a.ops+"/readyz")
 	return status == http.StatusOK
+}
+
+// inMariaDB is the configuration of authd's database.
+func inMariaDB(db mariadb.Config) string {
+	return fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s, schema_user: %s, schema_password_file: %s",
+		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile, db.SchemaUser, db.SchemaPasswordFile)
 }

@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"chatlab/src/app"
+	"chatlab/src/client"
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/mtls"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mariadbtest"
+	"chatlab/src/testkit/mtlstest"
 	"chatlab/src/token"
 )
 
@@ -156,8 +159,7 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 	server := mariadbtest.Start(t)
 	db := server.NewDatabase(t)
 	server.Stop(t)
-	a := start(t, fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
-		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile))
+	a := start(t, inMariaDB(db))
 	testkit.Until(t, "a line about the database", func() bool { return strings.Contains(a.log.String(), "database is away") })
 	status, why := a.get(t, a.ops+"/readyz")
 	if status != 503 || !strings.Contains(why, "database") {
@@ -194,8 +196,7 @@ func TestAuthdOnMariaDBThatComesAndGoes(t *testing.T) {
 
 func TestLockIsThatOfAllAuthdOnOneMariaDB(t *testing.T) {
 	db := mariadbtest.Start(t).NewDatabase(t)
-	config := fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
-		strings.Join(db.Addresses, ","), db.Name, db.User, db.PasswordFile)
+	config := inMariaDB(db)
 	begin := func() *authd {
 		a := start(t, config, "--limits.login-failures=4", "--limits.lockout=10m")
 		testkit.Until(t, "ready", func() bool { return a.ready(t) })
@@ -219,10 +220,62 @@ func TestLockIsThatOfAllAuthdOnOneMariaDB(t *testing.T) {
 	}
 }
 
+func TestLogoutAtOneAuthdIsToldByAnother(t *testing.T) {
+	db := mariadbtest.Start(t).NewDatabase(t)
+	config := inMariaDB(db)
+	ca := mtlstest.NewAuthority(t)
+	cert := ca.Files(mtls.Authd, "auth")
+	key := filepath.Join(t.TempDir(), "shared.key")
+	write(t, key, token.NewKeyLine())
+	private := []string{"--token.key-file=" + key, "--private.listen=127.0.0.1:0", "--private.ca=" + cert.CA, "--private.cert=" + cert.Cert, "--private.key=" + cert.Key}
+	one, other := start(t, config, private...), start(t, config, private...)
+	testkit.Until(t, "ready", func() bool { return one.ready(t) && other.ready(t) })
+	one.journey(t)
+	_, body := one.post(t, "/auth/login", login)
+	var got struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := client.NewAuth(one.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := auth.Logout(t.Context(), got.Token); err != nil {
+		t.Fatal(err)
+	}
+	there, err := client.NewAuth(other.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Refresh(t.Context(), got.Token); !errs.Is(err, errs.TokenRevoked) {
+		t.Errorf("refresh at the other: %v", err)
+	}
+	follower, err := client.NewEnded(ca.Files(mtls.ChatdAuthd, "chat"), other.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := follower.Fetch(t.Context())
+	if err != nil || ended["kim"] == 0 {
+		t.Errorf("the other tells %v, %v", ended, err)
+	}
+	for who, files := range map[string]mtls.Files{
+		"another CA's": mtlstest.NewAuthority(t).Files(mtls.ChatdAuthd, "chat"), "a route's": ca.Files(mtls.Chatd, "chat"), "a logger's": ca.Files(mtls.ChatdLogger, "chat"),
+	} {
+		stranger, err := client.NewEnded(files, other.private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ended, err := stranger.Fetch(t.Context()); !errs.Is(err, errs.Unavailable) {
+			t.Errorf("with %s certificate: %v, %v", who, ended, err)
+		}
+	}
+}
+
 func TestWrongConfigurationIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "jwt.key")
 	write(t, key, token.NewKeyLine())
+	ca := mtlstest.NewAuthority(t).Files(mtls.Authd, "auth")
 	good := []string{"--listen=127.0.0.1:0", "--ops.listen=127.0.0.1:0", "--database.path=" + filepath.Join(dir, "db"),
 		"--token.key-file=" + key, "--logger.config=" + filepath.Join(dir, "events")}
 	for what, args := range map[string][]string{
@@ -234,6 +287,8 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"database.driver":            {"--database.driver=oracle"},
 		"database.addresses":         {"--database.driver=mariadb"},
 		"password.min_length":        {"--password.min-length=0"},
+		"private listener":           {"--private.listen=nowhere", "--private.ca=" + ca.CA, "--private.cert=" + ca.Cert, "--private.key=" + ca.Key},
+		"TLS needs ca, cert and key": {"--private.listen=127.0.0.1:0"},
 		"limits.requests_per_second": {"--limits.requests-per-second=-1"},
 		"log level":                  {"--log-level=loud"},
 		"listener":                   {"--listen=127.0.0.1:99999"},

@@ -83,7 +83,7 @@ func wantUser(t *testing.T, got, want auth.User) {
 
 func created(t *testing.T, opener Opener) {
 	ctx, s := open(t, opener)
-	must(t, s.Ping(ctx))
+	must(t, s.Ready(ctx))
 	_, err := s.Get(ctx, "kim")
 	wantCode(t, "before", err, errs.NotFound)
 	want := User("kim")
@@ -241,7 +241,20 @@ func wantUnavailable(ctx context.Context, t *testing.T, s auth.Store) {
 	wantCode(t, "get", err, errs.Unavailable)
 	wantCode(t, "create", s.Create(ctx, User("kim")), errs.Unavailable)
 	wantCode(t, "update", s.UpdatePassword(ctx, "kim", "x"), errs.Unavailable)
-	wantCode(t, "ping", s.Ping(ctx), errs.Unavailable)
+	wantCode(t, "ready", s.Ready(ctx), errs.Unavailable)
+	wantCode(t, "fail", s.Fail(ctx, "kim", home, noon, window), errs.Unavailable)
+	wantCode(t, "clear", s.Clear(ctx, "kim", home, noon, window), errs.Unavailable)
+	wantCode(t, "delete", s.Delete(ctx, "kim", noon), errs.Unavailable)
+	_, err = s.Tries(ctx, "kim", home)
+	wantCode(t, "tries", err, errs.Unavailable)
+	_, err = s.Forget(ctx, noon)
+	wantCode(t, "forget", err, errs.Unavailable)
+	_, err = s.EndTokens(ctx, "kim", noon)
+	wantCode(t, "end tokens", err, errs.Unavailable)
+	_, err = s.ChangePassword(ctx, "kim", "x", noon)
+	wantCode(t, "change password", err, errs.Unavailable)
+	_, err = s.Ended(ctx, noon)
+	wantCode(t, "ended", err, errs.Unavailable)
 	if _, err := s.Get(ctx, "kim"); errs.RetryAfterOf(err) <= 0 {
 		t.Errorf("unavailable does not say when to try again: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"chatlab/src/mariadb"
+	"chatlab/src/wait"
 )
 
 // patience is how long a server may take to start or stop.
@@ -188,29 +190,52 @@ func (s *Server) admin(t testing.TB, name string) *sql.DB {
 	return sql.OpenDB(conn)
 }
 
-// Exec runs statements as root.
+// Exec runs statements as root. A member of a cluster takes none while it agrees with
+// the others who is there, which a busy machine makes them do at any time: they wait.
 func (s *Server) Exec(t testing.TB, statements ...string) {
 	t.Helper()
 	db := s.admin(t, "")
 	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	for _, statement := range statements {
-		if _, err := db.Exec(statement); err != nil {
+		var err error
+		wait.Until(ctx, 20*time.Millisecond, func() bool {
+			_, err = db.ExecContext(ctx, statement)
+			return !notPrepared(err)
+		})
+		if err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
 }
 
-// NewDatabase makes an empty database, and a user with a password that may use
-// only it, and returns how to open it.
+// notPrepared tells whether a server of a cluster refused a statement because it knows
+// of no majority at the moment: ER_UNKNOWN_COM_ERROR, of which nothing is done.
+func notPrepared(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && refused.Number == 1047
+}
+
+// NewDatabase makes an empty database, a user with a password that may read and write
+// only its rows, another that may change only its tables, and returns how to open it.
 func (s *Server) NewDatabase(t testing.TB) mariadb.Config {
 	t.Helper()
 	name := fmt.Sprintf("test%d", s.made.Add(1))
 	s.Exec(t, "CREATE DATABASE "+name,
 		"CREATE USER "+name+"@localhost IDENTIFIED BY 'secret of "+name+"'",
-		"GRANT ALL ON "+name+".* TO "+name+"@localhost")
-	file := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(file, []byte("secret of "+name+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO "+name+"@localhost",
+		"CREATE USER "+name+"schema@localhost IDENTIFIED BY 'schema of "+name+"'",
+		"GRANT ALL ON "+name+".* TO "+name+"schema@localhost")
+	write := func(file, password string) string {
+		path := filepath.Join(t.TempDir(), file)
+		if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	return mariadb.Config{Addresses: []string{s.Socket}, Name: name, User: name, PasswordFile: file}
+	return mariadb.Config{
+		Addresses: []string{s.Socket}, Name: name, User: name, PasswordFile: write("password", "secret of "+name),
+		SchemaUser: name + "schema", SchemaPasswordFile: write("schema", "schema of "+name),
+	}
 }
