@@ -155,6 +155,9 @@ func (c *session) renew(raw string) error {
 		return err
 	}
 	if claims.Expires().After(c.ends) {
+		if err := c.authorise(claims); err != nil {
+			return err
+		}
 		c.ends = claims.Expires()
 	}
 	ends := c.ends.UTC()

@@ -23,5 +23,5 @@
 // # State
 //
 // A server has none that is not in the log. A session that resumes after a
-// number gets from the log what is missing and then goes on live.
+// number gets the missing lines from the log and then goes on live.
 package chat

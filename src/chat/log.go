@@ -38,7 +38,7 @@ type Log interface {
 	Publish(ctx context.Context, lines ...Draft) []Receipt
 
 	// Follow calls fn with every line of every room after a number, in order,
-	// each once, as they are stored, in batches of what is there. It returns
+	// each once, as they are stored, in batches of the lines at hand. It returns
 	// when ctx ends or fn fails, with that error.
 	Follow(ctx context.Context, after uint64, fn func([]wire.Message) error) error
 
@@ -48,7 +48,7 @@ type Log interface {
 	// Tail returns the last n lines of a room, in order.
 	Tail(ctx context.Context, room string, n int) ([]wire.Message, error)
 
-	// Bounds returns what is held.
+	// Bounds returns the range of held lines.
 	Bounds(ctx context.Context) (Bounds, error)
 
 	// Epoch returns the id of the log's current epoch, once Bounds has succeeded. A
@@ -62,7 +62,7 @@ type Log interface {
 	After(ctx context.Context, epoch string, seq uint64) (after uint64, known bool, err error)
 }
 
-// Presence tells who is in a room on the other servers that share the log. What
+// Presence returns the users in a room on the other servers that share the log. What
 // does not answer soon is left out.
 type Presence interface {
 	Elsewhere(ctx context.Context, room string) []string

@@ -97,7 +97,7 @@ func (c *session) replay(w wire.Welcome) error {
 			return err
 		}
 	}
-	// The log may be ahead of the rooms: what was read there must not come from
+	// The log may be ahead of the rooms: lines read there must not come from
 	// the room a second time.
 	ctx, cancel := c.patience()
 	defer cancel()
@@ -161,7 +161,7 @@ func (c *session) renderPage(ctx context.Context, room string, after, upTo uint6
 // ended returns the reason for the session's end if its token or the server has ended,
 // else err.
 func (c *session) ended(err error) error {
-	if c.isStopped() || !time.Now().Before(c.ends) {
+	if c.isStopped() || c.faulty() != nil || !time.Now().Before(c.ends) {
 		return c.why(errs.E(errs.Timeout, "the session has ended"))
 	}
 	return err

@@ -105,7 +105,7 @@ func (r *room) keepUp(stats *Metrics) {
 	}
 }
 
-// wake makes the lanes pass on what was appended. since is the time of the
+// wake makes the lanes pass on appended lines. since is the time of the
 // oldest line of the batch.
 func (r *room) wake(since time.Time, stats *Metrics, tasks *sync.WaitGroup) {
 	r.version.Add(1)
@@ -150,7 +150,7 @@ func (p pace) next(beat, took time.Duration, bytes uint64) time.Duration {
 	return min(beatShare*took, p.beat)
 }
 
-// pause is what is left of a beat after a pass.
+// pause is the rest of a beat after a pass.
 func pause(beat, took time.Duration) time.Duration {
 	if beat == 0 {
 		return 0

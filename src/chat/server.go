@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,36 +15,44 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 	"chatlab/src/token"
 	"chatlab/src/wait"
 )
 
 // Options is what a Server is made of.
 type Options struct {
-	Listen   string   // host:port; port 0 takes a free one
-	Also     []string // further addresses, see app.Listen
+	Listen   string      // host:port; port 0 takes a free one
+	Also     []string    // further addresses, see app.Listen
+	TLS      *tls.Config // nil: plain TCP
 	Log      Log
 	Presence Presence // nil for a server of its own
 	Tokens   *token.Ring
 	Limits   Limits
 	Metrics  prometheus.Registerer
 	Logger   *slog.Logger
+
+	Revocations Revocations
 }
 
 // Server is the chat server.
 type Server struct {
-	log    Log
-	peers  Presence
-	tokens *token.Ring
-	limits Limits
-	logger *slog.Logger
-	ln     net.Listener // of TCP
-	hub    *hub
-	stats  *Metrics
-	rates  *rates
-	doors  *doors
-	resume *replays
-	aside  chan func() // work that needs a deep stack
+	log      Log
+	peers    Presence
+	tokens   *token.Ring
+	limits   Limits
+	logger   *slog.Logger
+	ln       net.Listener // of TCP
+	tls      *tls.Config
+	refusals *mtls.Refusals
+	hub      *hub
+	stats    *Metrics
+	rates    *rates
+	doors    *app.Doors
+	resume   *replays
+	aside    chan func() // work that needs a deep stack
+
+	revoked *revoked
 
 	mu       sync.Mutex
 	open     map[*session]struct{}
@@ -78,16 +87,16 @@ func New(o Options) (*Server, error) {
 	}
 	return &Server{
 		log: o.Log, peers: o.Presence, tokens: o.Tokens, limits: o.Limits, logger: o.Logger,
-		ln: ln, hub: newHub(o.Log, pace, stats), stats: stats,
-		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: newDoors(o.Limits.PerAddress, o.Limits.Connections), resume: newReplays(),
-		aside: make(chan func()), open: map[*session]struct{}{},
+		ln: ln, tls: o.TLS, refusals: mtls.NewRefusals(o.Logger), hub: newHub(o.Log, pace, stats), stats: stats,
+		rates: newRates(o.Limits.Rate, o.Limits.Burst), doors: app.NewDoors(o.Limits.PerAddress, o.Limits.Connections), resume: newReplays(),
+		revoked: newRevoked(o), aside: make(chan func()), open: map[*session]struct{}{},
 	}, nil
 }
 
 // Addr returns the address that was bound, the first of several.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
-// Users returns who is in a room of this server, sorted.
+// Users returns the users in a room of this server, sorted.
 func (s *Server) Users(room string) []string {
 	s.hub.mu.Lock()
 	r := s.hub.rooms[room]
@@ -127,8 +136,13 @@ func (s *Server) Serve(ctx context.Context) error {
 			}
 		})
 	}
+	sweeping, stopSweeps := context.WithCancel(hubCtx)
+	var sweeps sync.WaitGroup
+	sweeps.Go(func() { s.revoked.follow(sweeping, s.sweep) })
 	s.accept(ctx)
+	stopSweeps()
 	s.stop()
+	sweeps.Wait()
 	s.sessions.Wait()
 	close(s.aside)
 	workers.Wait()
@@ -192,10 +206,16 @@ func (s *Server) stop() {
 	}
 }
 
-// closeGently closes a connection so that the peer can read what was written
+// halfCloser is a connection of TCP or TLS.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// closeGently closes a connection so that the peer can read the last bytes written
 // last: what it still sends is read and dropped for a moment, since closing
 // with unread input would reset the connection.
-func closeGently(conn *net.TCPConn) {
+func closeGently(conn halfCloser) {
 	_ = conn.CloseWrite()
 	_ = conn.SetReadDeadline(time.Now().Add(refuseTimeout))
 	var sink [4096]byte

@@ -18,28 +18,30 @@ import (
 // all that an idle connection costs.
 type session struct {
 	server *Server
-	conn   *net.TCPConn
+	conn   halfCloser
 	writer *writer
 	reader *wire.Reader
 	member member
-	addr   string
 	ends   time.Time // of the token
 	said   uint64    // number of the last line it stored
 	drafts []Draft   // lines that are at hand and not yet published
 	plain  bool      // so until the first line says otherwise
+	read   bool      // something was read
 
 	mu        sync.Mutex
 	stopped   bool
 	replaying bool
+	claims    token.Claims // zero: not authorised yet
+	fault     error        // why the token is not good any more
 }
 
-func newSession(s *Server, conn *net.TCPConn) (*session, error) {
-	w, err := newWriter(conn, s.stats, &s.hub.tasks)
+func newSession(s *Server, tcp *net.TCPConn) (*session, error) {
+	conn, w, err := s.secured(tcp)
 	if err != nil {
 		return nil, err
 	}
 	// What the kernel holds for a reader comes on top of MaxBehind: keep it small.
-	if err := conn.SetWriteBuffer(sendBuffer); err != nil {
+	if err := tcp.SetWriteBuffer(sendBuffer); err != nil {
 		return nil, err
 	}
 	c := &session{server: s, conn: conn, writer: w, plain: true}
@@ -47,20 +49,26 @@ func newSession(s *Server, conn *net.TCPConn) (*session, error) {
 	w.slow = func() []byte {
 		return c.refusal(errs.E(errs.SlowConsumer, "you read too slowly; connect again and resume"), "")
 	}
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		c.addr = a.AddrPort().Addr().Unmap().String()
-	}
 	return c, nil
 }
 
 // Read implements [wire.Source].
-func (c *session) Read(p []byte) (int, error) { return c.conn.Read(p) }
+func (c *session) Read(p []byte) (int, error) {
+	n, err := c.conn.Read(p)
+	if !c.read && n > 0 {
+		c.read = true
+		if p[0] == handshakeRecord {
+			return 0, errNoTLS
+		}
+	}
+	return n, err
+}
 
 // SetReadDeadline implements [wire.Source]. A stopped session reads no more.
 func (c *session) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.stopped || c.fault != nil {
 		t = time.Unix(1, 0)
 	}
 	return c.conn.SetReadDeadline(t)
@@ -71,10 +79,42 @@ func (c *session) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = true
+	c.wake()
+}
+
+// wake has the session look why it ends; mu is held.
+func (c *session) wake() {
 	_ = c.conn.SetReadDeadline(time.Unix(1, 0))
 	if c.replaying {
 		c.writer.hurry()
 	}
+}
+
+// revoke ends the session, from another goroutine, if its token has ended.
+func (c *session) revoke() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fault != nil || c.claims.User == "" {
+		return
+	}
+	if c.fault = c.server.revoked.fault(c.claims); c.fault != nil {
+		c.wake()
+	}
+}
+
+// authorise makes a verified token the session's.
+func (c *session) authorise(claims token.Claims) error {
+	c.mu.Lock()
+	c.claims = claims
+	c.mu.Unlock()
+	c.revoke() // the list may have changed since the token was verified
+	return c.faulty()
+}
+
+func (c *session) faulty() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
 }
 
 func (c *session) setReplaying(yes bool) {
@@ -96,9 +136,17 @@ const maxDrafts = 256
 var errQuit = errors.New("quit")
 
 func (c *session) serve() {
-	err := c.server.doors.enter(c.addr)
+	leave, err := c.server.doors.Enter(c.conn.RemoteAddr().String())
+	if err != nil && c.server.tls != nil {
+		c.server.stats.refused(errs.CodeOf(err))
+		sever(c.conn) // unread: a refusal would take a handshake
+		return
+	}
 	if err == nil {
-		defer c.server.doors.leave(c.addr)
+		defer leave()
+		if !c.shakeHands() {
+			return
+		}
 		if err = c.begin(); err == nil {
 			c.server.stats.sessions.Inc()
 			err = c.lines()
@@ -144,6 +192,9 @@ func (c *session) why(err error) error {
 	if c.isStopped() {
 		return errs.E(errs.Shutdown, "the server is stopping; connect again")
 	}
+	if fault := c.faulty(); fault != nil {
+		return fault
+	}
 	if !c.ends.IsZero() && !time.Now().Before(c.ends) {
 		return errs.E(errs.TokenExpired, "your token has expired; sign in again")
 	}
@@ -165,6 +216,9 @@ func (c *session) begin() error {
 	}
 	claims, err := c.verifyAside(hello.Token)
 	if err != nil {
+		return err
+	}
+	if err := c.authorise(claims); err != nil {
 		return err
 	}
 	c.ends = claims.Expires()
@@ -192,6 +246,9 @@ func (c *session) verify(raw string) (token.Claims, error) {
 	}
 	if err == nil && !now.Before(claims.Expires()) {
 		err = errs.E(errs.TokenExpired, "the token has expired")
+	}
+	if err == nil {
+		err = c.server.revoked.fault(claims)
 	}
 	return claims, err
 }
@@ -239,6 +296,7 @@ func (c *session) welcome(w wire.Welcome) []byte {
 
 // lines serves the client's lines until the session ends.
 func (c *session) lines() error {
+	final := false // the peer has ended its side: its last line may lack LF
 	for {
 		if len(c.drafts) == maxDrafts || !c.reader.HasLine() {
 			c.publish()
@@ -248,6 +306,8 @@ func (c *session) lines() error {
 		case errs.Is(err, errs.TooLong):
 			c.refuse(err, "")
 			continue
+		case err == io.EOF && !final:
+			line, final = c.reader.Rest(), true
 		case err != nil:
 			return c.why(err)
 		}

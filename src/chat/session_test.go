@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -235,10 +236,13 @@ func TestSessionOfAPipeSeesItsOwnLastLine(t *testing.T) {
 	s := newServer(t, nil)
 	p := s.dial(t)
 	p.send(tokenOf(t, "kim"), "hello")
+	if _, err := io.WriteString(p.conn, "without an end"); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	p.want("connected.", "kim : hello")
+	p.want("connected.", "kim : hello", "kim : without an end")
 	p.wantEnd()
 }
 

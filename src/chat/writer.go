@@ -27,8 +27,8 @@ const (
 // nothing is left. Nobody waits: what the socket does not take at once is
 // handed, with the ownership, to a goroutine that lives until it is written.
 type writer struct {
-	conn  *net.TCPConn
-	raw   syscall.RawConn
+	conn  net.Conn
+	raw   syscall.RawConn // nil for TLS, where every write may have to wait
 	stats *Metrics
 	tasks *sync.WaitGroup       // every goroutine that flush starts
 	slow  func() []byte         // the refusal for who is cut, rendered in its mode
@@ -56,7 +56,8 @@ func newWriter(conn *net.TCPConn, stats *Metrics, tasks *sync.WaitGroup) (*write
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: conn, raw: raw, stats: stats, tasks: tasks}
+	w := newSecureWriter(conn, stats, tasks)
+	w.raw = raw
 	w.try = func(fd uintptr) bool {
 		n, err := syscall.Write(int(fd), w.now)
 		for err == syscall.EINTR {
@@ -66,6 +67,11 @@ func newWriter(conn *net.TCPConn, stats *Metrics, tasks *sync.WaitGroup) (*write
 		return true // never wait here; a real error shows again in the blocking write
 	}
 	return w, nil
+}
+
+// newSecureWriter makes a writer whose every write waits for its connection.
+func newSecureWriter(conn net.Conn, stats *Metrics, tasks *sync.WaitGroup) *writer {
+	return &writer{conn: conn, stats: stats, tasks: tasks}
 }
 
 // flush writes all that is there, as far as the socket takes it at once. This
@@ -83,19 +89,28 @@ func (w *writer) flush() {
 		if !ok {
 			return // next let go
 		}
+		if w.raw == nil {
+			w.wait(p)
+			return
+		}
 		w.mu.Unlock()
 		w.now, w.n = p, 0
 		err := w.raw.Write(w.try)
 		w.stats.bytesOut.Add(float64(w.n))
 		w.mu.Lock()
 		if w.n < len(p) || err != nil {
-			w.blocked = true
-			w.tasks.Add(1)
-			go w.drain(p[w.n:])
-			w.mu.Unlock()
+			w.wait(p[w.n:])
 			return
 		}
 	}
+}
+
+// wait hands the ownership to a goroutine that waits for the socket, and unlocks.
+func (w *writer) wait(p []byte) {
+	w.blocked = true
+	w.tasks.Add(1)
+	go w.drain(p)
+	w.mu.Unlock()
 }
 
 // next gives the owner its next bytes, always whole lines. If there are none it
@@ -186,7 +201,7 @@ func (w *writer) drain(p []byte) {
 	}
 }
 
-// write writes with a deadline a piece, and returns what is left.
+// write writes with a deadline a piece, and returns the rest.
 func (w *writer) write(p []byte) ([]byte, error) {
 	for len(p) > 0 {
 		w.mu.Lock()
@@ -229,7 +244,7 @@ func (w *writer) fail(rest []byte, err error) {
 	}
 	w.mu.Lock()
 	w.dead = true
-	_ = w.conn.Close() // the reading half sees it
+	sever(w.conn) // the reading half sees it
 	w.letGo()
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"chatlab/src/dial"
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 )
 
 // Limits of one call to the auth server.
@@ -45,9 +47,13 @@ type Auth struct {
 	last  atomic.Int32
 }
 
-// NewAuth makes a client from base URLs such as http://host:8081. Fails with
-// code usage.
-func NewAuth(bases ...string) (*Auth, error) {
+// NewAuth makes a client from base URLs such as http://host:8081. It trusts the
+// system's CAs. Fails with code usage.
+func NewAuth(bases ...string) (*Auth, error) { return NewAuthOf(nil, bases...) }
+
+// NewAuthOf is NewAuth for servers of https:// whose certificates are of other roots,
+// see [mtls.Roots]. Fails with code usage.
+func NewAuthOf(roots *x509.CertPool, bases ...string) (*Auth, error) {
 	if len(bases) == 0 {
 		return nil, errs.E(errs.Usage, "no address of the auth server").WithFix("give --auth http://HOST:8081")
 	}
@@ -60,6 +66,7 @@ func NewAuth(bases ...string) (*Auth, error) {
 		Transport: &http.Transport{
 			DialContext:         dialer.DialContext,
 			TLSHandshakeTimeout: authDialTimeout,
+			TLSClientConfig:     mtls.Caller(roots),
 			MaxIdleConnsPerHost: 64, // a load generator signs in many at once
 			IdleConnTimeout:     30 * time.Second,
 		},
@@ -103,6 +110,26 @@ func (a *Auth) GetUser(ctx context.Context, id string) (string, error) {
 		return "", err
 	}
 	return answer.ID, nil
+}
+
+// Logout ends all tokens of a token's user. Fails with bad_token, token_expired,
+// token_revoked, unavailable.
+func (a *Auth) Logout(ctx context.Context, token string) error {
+	return a.do(ctx, call{method: http.MethodPost, path: "/auth/logout", bearer: token}, nil)
+}
+
+// ChangePassword replaces the password of a token's user, ends the user's tokens and
+// returns a new one. Fails with the codes of Logout and Login. A change whose answer was
+// lost is not tried at another address, where the old password may be wrong by then.
+func (a *Auth) ChangePassword(ctx context.Context, token, passwd, fresh string) (string, error) {
+	body := map[string]string{"passwd": passwd, "new": fresh}
+	return a.token(ctx, call{method: http.MethodPost, path: "/auth/passwd", bearer: token, body: body, once: true})
+}
+
+// DeleteUser deletes a token's user. Fails as ChangePassword.
+func (a *Auth) DeleteUser(ctx context.Context, token, passwd string) error {
+	body := map[string]string{"passwd": passwd}
+	return a.do(ctx, call{method: http.MethodDelete, path: "/auth/user", bearer: token, body: body, once: true}, nil)
 }
 
 // Health returns nil when a server says that it is alive. Fails with
@@ -168,6 +195,9 @@ func (a *Auth) try(ctx context.Context, base string, c call, answer any) (again 
 		return !c.once, away(base, err)
 	}
 	if resp.StatusCode/100 != 2 {
+		if onlyHTTPS(resp, text) {
+			return true, errs.E(errs.Unavailable, "the auth server at %s speaks TLS only", base).WithFix("write its address as https://")
+		}
 		return resp.StatusCode >= 500, problem(resp, text)
 	}
 	if answer == nil {
@@ -213,6 +243,9 @@ func away(base string, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	if fault := tlsFault(err, "auth", base, "http://"); fault != nil {
+		return fault
 	}
 	return errs.Wrap(err, errs.Unavailable, "the auth server at %s does not answer", base).
 		WithFix("see whether authd runs there: curl %s/auth/health", base)

@@ -182,7 +182,7 @@ func (c *Chat) enqueue(it *item) error {
 	return nil
 }
 
-// abandon takes back what was not sent yet.
+// abandon takes back a line that was not sent yet.
 func (c *Chat) abandon(it *item) {
 	c.mu.Lock()
 	if it.sent.IsZero() {
@@ -294,7 +294,7 @@ func (c *Chat) Stats() Stats {
 
 var errQuit = errors.New("quit")
 
-// finish ends what is still in the queue.
+// finish ends all items in the queue.
 func (c *Chat) finish(err error) {
 	c.mu.Lock()
 	c.over = true

@@ -6,7 +6,7 @@
 // chose, and each is kept until its echo, which is its receipt, has come. A
 // Chat outlives its connections: after a broken one it takes the next address,
 // asks for what it has missed since the last sequence number that it saw, and
-// sends again, in order, what has no receipt. The server drops repeats by their
+// resends, in order, lines without a receipt. The server drops repeats by their
 // ids, the client by their sequence numbers, so that no line is shown twice and
 // none is missing, whatever breaks. Where the server's log has lost lines or is
 // another one, the client shows the room from its beginning, and says so. It renews

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
+	"strings"
 	"time"
 
 	"chatlab/src/errs"
@@ -12,10 +14,11 @@ import (
 // Options say how to chat. Addresses and Token are needed; zero values of the
 // others are the defaults told at each.
 type Options struct {
-	Addresses []string // host:port of the chat servers, tried in order, in a circle
-	Token     string   // access token
-	Room      string   // "" is the lobby
-	Resume    *Place   // show the lines after this place; nil: from now on
+	Addresses []string       // host:port of the chat servers, or tls://host:port, tried in order, in a circle
+	Roots     *x509.CertPool // of the servers with TLS; nil: the system's
+	Token     string         // access token
+	Room      string         // "" is the lobby
+	Resume    *Place         // show the lines after this place; nil: from now on
 
 	// Refresh gives a new token for a valid one, well before it ends: see
 	// [Auth.Refresh]. Nil: the chat ends with its token, unless Login is there.
@@ -86,8 +89,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errs.E(errs.Usage, "no address of the chat server").WithFix("give --chat HOST:8082")
 	}
 	for _, a := range o.Addresses {
+		a, _ = strings.CutPrefix(a, tlsScheme)
 		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
-			return o, errs.E(errs.Usage, "%q is not the address of a chat server", a).WithFix("write it as HOST:8082")
+			return o, errs.E(errs.Usage, "%q is not the address of a chat server", a).WithFix("write it as HOST:8082, or tls://HOST:8082")
 		}
 	}
 	if !wire.ValidToken(o.Token) {

@@ -8,7 +8,7 @@ import (
 
 // Printable returns text that is safe on a terminal and stays on its line:
 // control characters (C0, DEL, C1, and those that turn the direction of text)
-// become U+FFFD, as does what is not UTF-8; a tab becomes a space. chatd has
+// become U+FFFD, as do bytes that are not UTF-8; a tab becomes a space. chatd has
 // done so already; a client that trusts it would be at the mercy of whatever
 // answers at its address.
 func Printable(s string) string {

@@ -23,8 +23,8 @@ type item struct {
 	onReply   func([]wire.Reply, error)
 }
 
-// alone tells that nothing else may be under way with the item: what was said
-// before a change of rooms has its echo in the old room, what is said after it
+// alone tells that nothing else may be under way with the item: a line said
+// before a change of rooms has its echo in the old room, a line said after it
 // belongs into the new one.
 func (it *item) alone() bool { return it.command == "join" || it.command == catchUp }
 
@@ -62,7 +62,7 @@ func (q *queue) first(it *item) { q.waiting = slices.Insert(q.waiting, 0, it) }
 
 func (q *queue) empty() bool { return len(q.waiting)+len(q.inflight) == 0 }
 
-// next moves what may be sent now to what is on the wire.
+// next moves sendable items to those on the wire.
 func (q *queue) next(now time.Time, window int) []*item {
 	if now.Before(q.hold) {
 		return nil
@@ -108,7 +108,7 @@ func (q *queue) again(it *item, hold time.Time) {
 }
 
 // withID finds the line that has the id. It may wait to be sent again while
-// its first sending turns up among what was missed.
+// its first sending turns up among the missed lines.
 func (q *queue) withID(id string) *item {
 	is := func(it *item) bool { return it.command == "" && it.line.ID == id }
 	if it := q.find(is); it != nil {
@@ -159,7 +159,7 @@ func (q *queue) drop(it *item) {
 	}
 }
 
-// clear empties the queue, and returns what was in it, in order.
+// clear empties the queue, and returns its items, in order.
 func (q *queue) clear() []*item {
 	q.lost()
 	all := q.waiting
@@ -195,7 +195,7 @@ func newCommand(cmd string) (*item, error) {
 
 func (it *item) bounded() (*item, error) {
 	if n := len(wire.AppendLine(nil, it.line)) - 1; n > wire.MaxLine {
-		return nil, errs.E(errs.TooLong, "the line is %d bytes too long", n-wire.MaxLine)
+		return nil, errs.E(errs.TooLong, "the line is %d bytes too long: %d bytes of it fit", n-wire.MaxLine, max(0, len(it.line.Text+it.line.Cmd)-(n-wire.MaxLine)))
 	}
 	return it, nil
 }

@@ -112,7 +112,7 @@ func (c *Chat) renew(ctx context.Context) error {
 	if c.opts.Refresh != nil && !refused {
 		fresh, err = c.opts.Refresh(ctx, raw)
 	}
-	if err != nil && final(err) && c.opts.Login != nil {
+	if err != nil && final(err) && !errs.Is(err, errs.TokenRevoked) && c.opts.Login != nil {
 		fresh, err = c.opts.Login(ctx)
 	}
 	if err != nil {

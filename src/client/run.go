@@ -83,7 +83,11 @@ func (c *Chat) progress() int {
 	return c.stats.Received + c.stats.Receipts
 }
 
-func over(ctx context.Context, err error) bool { return ctx.Err() != nil || err == errQuit }
+// over tells whether no new connection is wanted: also not by a user who ended the
+// tokens, in whose place the client must not sign in again.
+func over(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || err == errQuit || errs.Is(err, errs.TokenRevoked)
+}
 
 // lostBy draws the consequences of a refusal that ended a session.
 func (c *Chat) lostBy(s *session, err error) {

@@ -222,7 +222,7 @@ func (s *server) command(p *peer, cmd string) bool {
 	return c.Name != "quit"
 }
 
-// texts returns what is stored.
+// texts returns the stored texts.
 func (s *server) texts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,10 +64,9 @@ var errNoEpochs = errors.New("the server knows no epochs")
 
 func (c *Chat) sayHello(ctx context.Context, at int, hello wire.Hello) (*session, error) {
 	address := c.opts.Addresses[at]
-	conn, err := c.opts.DialContext(ctx, "tcp", address)
+	conn, err := c.connection(ctx, address)
 	if err != nil {
-		return nil, errs.Wrap(err, errs.Unavailable, "the chat server at %s does not answer", address).
-			WithFix("see whether chatd runs there: nc %s", spaced(address))
+		return nil, err
 	}
 	s := &session{chat: c, conn: conn, at: at, address: address, token: hello.Token}
 	s.lines = wire.NewReader(source{bufio.NewReaderSize(conn, readBuffer), conn}, wire.MaxServerLine)
@@ -87,11 +86,6 @@ func (c *Chat) sayHello(ctx context.Context, at int, hello wire.Hello) (*session
 // state returns how the connection began.
 func (s *session) state() State {
 	return State{Connected: true, Address: s.address, Lost: s.gap, HistoryLost: s.historyLost}
-}
-
-func spaced(address string) string {
-	host, port, _ := net.SplitHostPort(address)
-	return host + " " + port
 }
 
 // greet says hello and takes the welcome.
@@ -178,7 +172,7 @@ func (s *session) writeLoop(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// flush writes all that may be written, and returns how long what is held back
+// flush writes all that may be written, and returns how long held-back items
 // has to wait.
 func (s *session) flush() (time.Duration, error) {
 	c := s.chat

@@ -78,7 +78,7 @@
 //	{"error":"rate_limited","text":"…","id":"…"}      [Refusal]
 //
 // The message with one's own user and id is the receipt: the line is stored. A
-// client that reconnects sends again what had no receipt, with the same ids. The
+// client that reconnects resends lines without a receipt, with the same ids. The
 // log drops a repeat within ten minutes and the server answers it with Stored.
 //
 // Unknown or repeated keys, values of another type and anything after the

@@ -13,16 +13,26 @@ func ParseRoom(s string) (string, error) {
 	if s == "" {
 		return Lobby, nil
 	}
-	room := strings.ToLower(s)
+	room := lower(s)
 	if !validName(room, "_-") {
 		return "", errs.E(errs.BadRequest, "a room's name is 1 to %d of a-z 0-9 _ -, first a letter or digit", MaxName)
 	}
 	return room, nil
 }
 
+// lower folds ASCII letters only: strings.ToLower makes a k of U+212A (Kelvin sign).
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // ValidUser tells whether a user's name is one that the auth server gives: 1 to
 // 32 of A-Z a-z 0-9 _ . -, first a letter or digit.
-func ValidUser(s string) bool { return validName(strings.ToLower(s), "_.-") }
+func ValidUser(s string) bool { return validName(lower(s), "_.-") }
 
 // ValidID tells whether a line's id is 1 to MaxID printable ASCII characters.
 func ValidID(s string) bool {

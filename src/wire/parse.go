@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -123,26 +124,28 @@ type Command struct{ Name, Arg string }
 func ParseCommand(s string) (Command, error) {
 	name, arg, _ := strings.Cut(strings.TrimSpace(s), " ")
 	c := Command{strings.ToLower(strings.TrimPrefix(name, "/")), strings.TrimSpace(arg)}
-	if strings.HasPrefix(name, "/") {
-		switch c.Name {
-		case "join", "who", "history", "token", "help", "quit":
-			return c, nil
-		}
+	if strings.HasPrefix(name, "/") && slices.Contains(commands, c.Name) {
+		return c, nil
+	}
+	if near := errs.Nearest(c.Name, commands); near != "" {
+		return Command{}, errs.E(errs.BadRequest, "unknown command, did you mean /%s?", near)
 	}
 	return Command{}, errs.E(errs.BadRequest, "unknown command, /help lists them all; a line of text begins with //, not /")
 }
 
-// HistoryCount returns how many lines "/history ARG" asks for: 20 for "", at
-// most MaxHistory. Fails with bad_request.
+var commands = []string{"join", "who", "history", "token", "help", "quit"}
+
+// HistoryCount returns how many lines "/history ARG" asks for: 20 for "". Fails with
+// bad_request, also for more than MaxHistory.
 func HistoryCount(arg string) (int, error) {
 	if arg == "" {
 		return 20, nil
 	}
 	n, err := strconv.ParseUint(arg, 10, 31)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || n > MaxHistory {
 		return 0, errs.E(errs.BadRequest, "/history takes a number from 1 to %d", MaxHistory)
 	}
-	return min(int(n), MaxHistory), nil
+	return int(n), nil
 }
 
 // Decode reads a line of the server, for a client in JSON mode. It takes a

@@ -39,7 +39,7 @@ func NewReader(src Source, limit int) *Reader { return &Reader{src: src, limit: 
 // until the next call. It waits for the line's first byte until idle, and for
 // its LF for half more after that, but no longer than idle; a zero idle is no
 // limit, and a zero half none of its own. Fails with too_long (once a line, at
-// its 4097th byte; the next call goes on after its LF), with timeout, and with
+// its 4097th byte, a CR before the LF not counted; the next call goes on after its LF), with timeout, and with
 // what the source returned: io.EOF when it ended, also within a line.
 func (r *Reader) Next(idle time.Time, half time.Duration) ([]byte, error) {
 	deadline := idle
@@ -74,25 +74,37 @@ func (r *Reader) take() ([]byte, bool) {
 			r.scanned = len(r.buf) - r.from
 			return nil, false
 		}
-		line := r.buf[r.from : r.from+r.scanned+n]
+		whole := r.buf[r.from : r.from+r.scanned+n]
+		line := bytes.TrimSuffix(whole, []byte("\r"))
 		if len(line) > r.limit && !r.skip {
 			return nil, false // overlong reports it, the LF stays in the buffer
 		}
-		r.from += len(line) + 1
+		r.from += len(whole) + 1
 		r.scanned = 0
 		if r.skip {
 			r.skip = false
 			continue
 		}
-		return bytes.TrimSuffix(line, []byte("\r")), true
+		return line, true
 	}
 }
 
-// overlong drops what is there of a line that has no end within the limit, and
+// Rest returns what came after the last LF, once the source has ended: a line that its
+// sender did not end. It is empty for one that is too long.
+func (r *Reader) Rest() []byte {
+	rest := bytes.TrimSuffix(r.buf[r.from:], []byte("\r"))
+	r.from, r.scanned = len(r.buf), 0
+	if r.skip || len(rest) > r.limit {
+		return nil
+	}
+	return rest
+}
+
+// overlong drops the received part of a line that has no end within the limit, and
 // tells whether it has to be reported: once a line.
 func (r *Reader) overlong() bool {
-	if len(r.buf)-r.from <= r.limit && !r.skip {
-		return false
+	if len(bytes.TrimSuffix(r.buf[r.from:], []byte("\r"))) <= r.limit && !r.skip {
+		return false // a CR is not counted: LF may follow
 	}
 	first := !r.skip
 	r.skip = true

@@ -65,6 +65,27 @@ func TestReaderGivesLinesHoweverTheyAreCut(t *testing.T) {
 	}
 }
 
+func TestACarriageReturnIsNotCounted(t *testing.T) {
+	const limit = 300
+	long := strings.Repeat("l", limit)
+	for name, cut := range map[string]func(io.Reader) io.Reader{"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader} {
+		got, err := lines(wire.NewReader(&source{Reader: cut(strings.NewReader(long + "\r\n" + long + "x\r\n" + long + "\rx\nend\n"))}, limit))
+		if strings.Join(got, " ") != long+" [too_long] [too_long] end" || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %.400q, %v", name, got, err)
+		}
+	}
+}
+
+func TestTheRestIsALineThatWasNotEnded(t *testing.T) {
+	for input, want := range map[string]string{"a\nlast": "last", "a\nlast\r": "last", "a\n": "", "": "", strings.Repeat("x", 20): ""} {
+		r := wire.NewReader(&source{Reader: strings.NewReader(input)}, 10)
+		_, _ = lines(r)
+		if got := string(r.Rest()); got != want {
+			t.Errorf("%q: %q, want %q", input, got, want)
+		}
+	}
+}
+
 func TestReaderHoldsNoMoreThanALine(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

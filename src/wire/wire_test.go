@@ -157,12 +157,15 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%q: %+v, %v", bad, c, err)
 		}
 	}
-	for arg, want := range map[string]int{"": 20, "1": 1, "100": 100, "5000": 100} {
+	if _, err := wire.ParseCommand("/jion dev"); err == nil || !strings.Contains(err.Error(), "did you mean /join?") {
+		t.Error(err)
+	}
+	for arg, want := range map[string]int{"": 20, "1": 1, "100": 100} {
 		if n, err := wire.HistoryCount(arg); err != nil || n != want {
 			t.Errorf("history %q: %d, %v", arg, n, err)
 		}
 	}
-	for _, bad := range []string{"0", "-1", "x", "1 2", "99999999999"} {
+	for _, bad := range []string{"0", "-1", "x", "1 2", "101", "99999999999"} {
 		if _, err := wire.HistoryCount(bad); !errs.Is(err, errs.BadRequest) {
 			t.Errorf("history %q: %v", bad, err)
 		}

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
+	"chatlab/src/client"
 	"chatlab/src/errs"
 	"chatlab/src/event"
 	"chatlab/src/mtls"
@@ -21,9 +24,10 @@ type config struct {
 	Ops    struct {
 		Listen string `mapstructure:"listen" usage:"address of /metrics, /healthz and /readyz"`
 	} `mapstructure:"ops"`
-	LogLevel string `mapstructure:"log_level" usage:"debug, info, warn or error"`
-	Node     string `mapstructure:"node" usage:"this server's name, unique among all chatd (default: the host's name)"`
-	DataDir  string `mapstructure:"data_dir" usage:"folder of the chat log"`
+	TLS      mtls.Pair `mapstructure:"tls"`
+	LogLevel string    `mapstructure:"log_level" usage:"debug, info, warn or error"`
+	Node     string    `mapstructure:"node" usage:"this server's name, unique among all chatd (default: the host's name)"`
+	DataDir  string    `mapstructure:"data_dir" usage:"folder of the chat log"`
 	Cluster  struct {
 		Listen     string `mapstructure:"listen" usage:"address for the other chatd (empty: there are none)"`
 		PeersFile  string `mapstructure:"peers_file" usage:"file of all chatd, this one too: a node and its address for the others on each line; followed"`
@@ -32,8 +36,28 @@ type config struct {
 	Token struct {
 		KeyFile string `mapstructure:"key_file" usage:"file of the token keys, one a line"`
 	} `mapstructure:"token"`
+	Auth   authConfig         `mapstructure:"auth"`
 	Logger event.LoggerConfig `mapstructure:"logger"`
 	Limits limits             `mapstructure:"limits"`
+}
+
+// authConfig is how chatd learns whose tokens have ended.
+type authConfig struct {
+	Addresses  []string `mapstructure:"addresses" usage:"private addresses of the auth servers, host:port (empty: ended tokens are good until they expire)"`
+	File       string   `mapstructure:"file" usage:"file that keeps whose tokens have ended (default: ended.json in data_dir)"`
+	mtls.Files `mapstructure:",squash"`
+}
+
+// revocations returns how chatd learns whose tokens have ended. Fails with code usage.
+func (c *config) revocations() (chat.Revocations, error) {
+	if len(c.Auth.Addresses) == 0 {
+		return chat.Revocations{}, nil
+	}
+	auth, err := client.NewEnded(c.Auth.Files, c.Auth.Addresses...)
+	if err != nil {
+		return chat.Revocations{}, err
+	}
+	return chat.Revocations{Fetch: auth.Fetch, File: cmp.Or(c.Auth.File, filepath.Join(c.DataDir, "ended.json"))}, nil
 }
 
 type limits struct {

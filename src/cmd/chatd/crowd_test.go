@@ -82,7 +82,7 @@ func (c *crowd) judge() {
 	}
 }
 
-// user is a client that reconnects, resumes, and sends again what has no
+// user is a client that reconnects, resumes, and resends lines that have no
 // receipt.
 type user struct {
 	labs  []*lab // one after the other is tried

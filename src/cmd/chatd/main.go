@@ -1,4 +1,4 @@
-// Command chatd is the chat server: rooms over TCP for who has an access token.
+// Command chatd is the chat server: rooms over TCP for users with an access token.
 // Its log of rooms is an embedded NATS JetStream; every line of it also goes to
 // the event log.
 package main
@@ -11,6 +11,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/chat"
 	"chatlab/src/event"
+	"chatlab/src/mtls"
 	"chatlab/src/natslog"
 	"chatlab/src/token"
 )
@@ -46,7 +47,7 @@ func run(ctx context.Context, env *app.Env) error {
 	}
 	defer d.log.Close()
 	logger.Info("serving", "version", app.Version(), "addr", d.chat.Addr(), "ops", d.ops.Addr())
-	return d.serve(ctx)
+	return d.serve(ctx, logger)
 }
 
 // open makes the parts and binds the listeners.
@@ -61,6 +62,7 @@ func open(ctx context.Context, cfg *config, logger *slog.Logger) (*daemon, error
 	if d.ops, err = app.ListenOps(cfg.Ops.Listen, d.ready); err != nil {
 		return nil, err
 	}
+	ring.Watch(d.ops.Registry)
 	d.events = event.NewEmitter(cfg.Logger, logger, d.ops.Registry)
 	if err := d.openLog(ctx, cfg, ring, logger); err != nil {
 		return nil, err
@@ -80,6 +82,14 @@ func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, log
 			<-d.eventsEnd
 		}
 	}()
+	secure, err := mtls.Public(cfg.TLS)
+	if err != nil {
+		return err
+	}
+	revocations, err := cfg.revocations()
+	if err != nil {
+		return err
+	}
 	o := cfg.logOptions(logger, d.ops.Registry)
 	if d.log, err = natslog.Open(ctx, o); err != nil {
 		return err
@@ -89,8 +99,8 @@ func (d *daemon) openLog(ctx context.Context, cfg *config, ring *token.Ring, log
 		others = d.log
 	}
 	d.chat, err = chat.New(chat.Options{
-		Listen: cfg.Listen, Also: cfg.Also, Log: d.log, Presence: others, Tokens: ring, Limits: cfg.Limits.Limits,
-		Metrics: d.ops.Registry, Logger: logger,
+		Listen: cfg.Listen, Also: cfg.Also, TLS: secure, Log: d.log, Presence: others, Tokens: ring, Limits: cfg.Limits.Limits,
+		Metrics: d.ops.Registry, Logger: logger, Revocations: revocations,
 	})
 	if err != nil {
 		d.log.Close()
@@ -114,12 +124,12 @@ func (d *daemon) ready(ctx context.Context) error {
 // serve runs until ctx ends, and stops from the clients inwards: sessions, once
 // another server leads the log, then the reading of events, then the logger.
 // The log is closed by the caller.
-func (d *daemon) serve(ctx context.Context) error {
+func (d *daemon) serve(ctx context.Context, log *slog.Logger) error {
 	after := context.WithoutCancel(ctx)
 	reading, sessionsEnded := context.WithCancel(after)
 	defer d.stopEvents()
 	defer sessionsEnded()
-	var group app.Group
+	group := app.Group{Log: log}
 	group.Add("chat", func(ctx context.Context) error {
 		defer sessionsEnded()
 		serving, stop := context.WithCancel(after)

@@ -18,6 +18,7 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
 	"chatlab/src/token"
@@ -78,7 +79,7 @@ func newLabs(t *testing.T, n int) []*lab {
 	var all []*lab
 	for i := range n {
 		name := fmt.Sprint("test", i)
-		tls := ca.Files(name + "-chatd")
+		tls := ca.Files(mtls.Chatd, name)
 		l := &lab{t: t, addr: testkit.FreeAddr(t), ops: testkit.FreeAddr(t), data: filepath.Join(dir, name), ring: ring}
 		spool := write(name+"-logger.yaml", "spool:\n  dir: "+filepath.Join(dir, name+"-spool")+"\nlog_level: error\n")
 		config := fmt.Sprintf(`listen: %s

@@ -14,10 +14,11 @@ import (
 
 // settings are where the servers are. Keys of the file: auth (base URLs of auth
 // servers, in the order in which they are tried), chat (host:port of chat
-// servers), room. A list of one may be written as its element.
+// servers, or tls://host:port), room, ca (PEM file of the CA of servers with TLS; without
+// it the system's). A list of one may be written as its element.
 type settings struct {
 	Auth, Chat []string
-	Room       string
+	Room, CA   string
 }
 
 const (
@@ -73,7 +74,7 @@ func readSettings(path string) (settings, error) {
 	}
 	s, err := parseSettings(text)
 	if err != nil {
-		return settings{}, errs.E(errs.Usage, "configuration %s: %w", path, err).WithFix("its keys are auth, chat and room")
+		return settings{}, errs.E(errs.Usage, "configuration %s: %w", path, err).WithFix("its keys are auth, chat, room and ca")
 	}
 	return s, nil
 }
@@ -114,6 +115,8 @@ func (s *settings) set(key, value *yaml.Node) error {
 		s.Chat, err = list(value)
 	case "room":
 		err = value.Decode(&s.Room)
+	case "ca":
+		err = value.Decode(&s.CA)
 	default:
 		return errs.E(errs.Usage, "line %d: unknown key: %s", key.Line, key.Value)
 	}

@@ -32,6 +32,12 @@ func (e *editor) reset(prompt string, mask bool, limit int) {
 	*e = editor{prompt: prompt, mask: mask, limit: limit}
 }
 
+// begin puts text into an empty line, the cursor behind it.
+func (e *editor) begin(text string) {
+	e.buf = []rune(text)
+	e.pos = len(e.buf)
+}
+
 // take returns the line and empties the editor, its prompt too.
 func (e *editor) take() string {
 	line := string(e.buf)

@@ -11,12 +11,13 @@
 // being typed stays below what others say, and leaves when it is said: it comes
 // back as one's own. In a pipe the first two lines are ID and PW, the others
 // are said one after the other; the client leaves when all are stored.
-// What is refused is shown on standard error as `error: CODE: text`. Exit status: 0
+// Refusals are shown on standard error as `error: CODE: text`. Exit status: 0
 // all was said, 1 something failed, 2 it could not start.
 package main
 
 import (
 	"context"
+	"crypto/x509"
 	"os"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/client"
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 )
 
 func main() { os.Exit(app.Main("client", run)) }
@@ -41,13 +43,14 @@ type program struct {
 	settings settings
 	person   person
 	auth     *client.Auth
+	roots    *x509.CertPool // of servers with TLS; nil: the system's
 }
 
 func run(ctx context.Context, env *app.Env) error {
 	p := &program{env: env}
 	root := &cobra.Command{
 		Use: "client", Short: "Sign in and chat", Args: noArgs,
-		Long:    "Sign in and chat. The servers' addresses are read from --config, else $CLIENT_CONFIG,\nelse .lab/client.yaml in this folder or one above, else /etc/chatlab/client.yaml\n(YAML: auth, a list of base URLs; chat, a list of host:port; room).",
+		Long:    "Sign in and chat. The servers' addresses are read from --config, else $CLIENT_CONFIG,\nelse .lab/client.yaml in this folder or one above, else /etc/chatlab/client.yaml\n(YAML: auth, a list of base URLs; chat, a list of host:port or tls://host:port; room; ca).",
 		Example: "  client            asks ID and PW, then chats\n  client signup     makes a user\n  echo hello | client --id kim --password-file kim.pw",
 		Version: app.Version(), SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -58,12 +61,26 @@ func run(ctx context.Context, env *app.Env) error {
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.with(cmd.Context(), p.signUp) },
 	}
 	root.AddCommand(signUp)
+	for _, sub := range []struct {
+		use, short string
+		work       func(context.Context) error
+	}{
+		{"logout", "End all sessions and tokens of a user", p.logout},
+		{"passwd", "Change the password, and end all sessions and tokens", p.changePassword},
+		{"token", "Sign in and print an access token, for nc and other programs", p.token},
+	} {
+		root.AddCommand(&cobra.Command{
+			Use: sub.use, Short: sub.short, Args: noArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return p.with(cmd.Context(), sub.work) },
+		})
+	}
 	flags := root.PersistentFlags()
-	flags.StringSliceVar(&p.flags.Auth, "auth", nil, "base `URL`s of the auth servers, http://host:8081")
+	flags.StringSliceVar(&p.flags.Auth, "auth", nil, "base `URL`s of the auth servers, http://host:8081 or https://")
+	flags.StringVar(&p.flags.CA, "ca", "", "PEM `file` of the CA of servers with TLS (default the system's)")
 	flags.StringVar(&p.config, "config", "", "configuration `file`")
 	flags.StringVar(&p.id, "id", "", "the user's `id`, instead of asking")
 	flags.StringVar(&p.passwordFile, "password-file", "", "`file` whose first line is the password, instead of asking")
-	root.Flags().StringSliceVar(&p.flags.Chat, "chat", nil, "`host:port` of the chat servers")
+	root.Flags().StringSliceVar(&p.flags.Chat, "chat", nil, "`host:port` of the chat servers, tls://host:port with TLS")
 	root.Flags().StringVar(&p.flags.Room, "room", "", "`room` to begin in (default lobby)")
 	root.SetVersionTemplate("client {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
@@ -135,10 +152,16 @@ func (p *program) configure() error {
 	if p.flags.Room != "" {
 		p.settings.Room = p.flags.Room
 	}
+	if p.flags.CA != "" {
+		p.settings.CA = p.flags.CA
+	}
 	if len(p.settings.Auth) == 0 {
 		return errs.E(errs.Usage, "no address of the auth server").
 			WithFix("run this where `lab up` was run, or give --config FILE, or --auth and --chat")
 	}
-	p.auth, err = client.NewAuth(p.settings.Auth...)
+	if p.roots, err = mtls.Roots(p.settings.CA); err != nil {
+		return err
+	}
+	p.auth, err = client.NewAuthOf(p.roots, p.settings.Auth...)
 	return err
 }

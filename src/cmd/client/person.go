@@ -18,7 +18,7 @@ import (
 
 // person is who uses the client: someone at a terminal, or a script.
 type person interface {
-	// ask shows a prompt and returns what is typed. Fails with io.EOF, with
+	// ask shows a prompt and returns the typed line. Fails with io.EOF, with
 	// errInterrupted, and when ctx ends.
 	ask(ctx context.Context, prompt string) (string, error)
 	// secret is ask for a password.
@@ -26,6 +26,8 @@ type person interface {
 	// line returns the next line of the chat. Fails as ask, and with too_long
 	// for a line that is dropped.
 	line(ctx context.Context) (string, error)
+	// keep gives a line that was refused back, to be changed and said again.
+	keep(text string)
 	show(text string)  // one line of the session
 	fault(text string) // one line of what goes wrong
 	typing() bool      // at a terminal
@@ -38,7 +40,7 @@ var errInterrupted = errors.New("interrupted")
 // protocol's, whose limit the chat server's client states by itself.
 const maxInput = 64 << 10
 
-// newPerson finds out who is there: a terminal has to be one for both input
+// newPerson finds out whether a person is there: a terminal has to be one for both input
 // and output.
 func newPerson(env *app.Env) (person, error) {
 	in, isFile := env.Stdin.(*os.File)
@@ -123,6 +125,7 @@ func (s *script) read() (string, error) {
 func (s *script) show(text string)  { s.print(s.out, text+"\n") }
 func (s *script) fault(text string) { s.print(s.err, text+"\n") }
 func (s *script) typing() bool      { return false }
+func (s *script) keep(string)       {}
 func (s *script) close()            {}
 
 func (s *script) print(w io.Writer, text string) {

@@ -69,7 +69,7 @@ func sit(t *testing.T, s *servers, cols int, args ...string) *typist {
 		_ = p.slave.Close()
 		_ = p.master.Close()
 	})
-	// Before the first prompt the terminal still echoes what is typed.
+	// Before the first prompt the terminal still echoes typed keys.
 	testkit.Until(t, "the client prompts", func() bool { return strings.HasSuffix(p.screen.text(), ":") })
 	return p
 }
@@ -223,6 +223,22 @@ func TestLongAndWideLinesOnANarrowTerminal(t *testing.T) {
 	}
 }
 
+func TestALineThatIsTooLongIsKeptForEditing(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 5000, "--chat", s.chat, "--id", "test1")
+	p.press("secret\r")
+	p.sees("PW: ******\nok\nconnected.")
+	long := strings.Repeat("x", 4085)
+	p.press(long + "\r")
+	p.sees("PW: ******\nok\nconnected.\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\n" + long)
+	p.press("\x15" + "short\r")
+	p.sees("PW: ******\nok\nconnected.\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\ntest1 : short")
+	p.press("/quit\r")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestInterruptLeavesTheTerminalSane(t *testing.T) {
 	s := mustStart(t, 100)
 	for name, keys := range map[string]string{"at ID": "te\x03", "at PW": "test1\rsec\x03", "end at ID": "\x04"} {
@@ -254,32 +270,46 @@ func TestInterruptLeavesTheTerminalSane(t *testing.T) {
 	})
 }
 
-func TestWrongPasswordOnATerminal(t *testing.T) {
+func TestWrongPasswordOnATerminalIsAskedAgain(t *testing.T) {
 	s := mustStart(t, 100)
+	const wrong = "PW: ******\nerror: the id or the password is wrong"
 	p := sit(t, s, 80, "--chat", s.chat)
 	p.press("test1\rwrong!\r")
-	if err := p.leaves(); app.ExitStatus(err) != 1 {
-		t.Fatal(err)
-	}
-	defer p.shows()
-	testkit.Until(t, "the screen shows an error", func() bool {
-		lines := strings.Split(p.screen.text(), "\n")
-		return len(lines) == 3 && lines[1] == "PW: ******" && strings.HasPrefix(lines[2], "error: ")
-	})
-}
-
-func TestSignUpAsksThePasswordTwice(t *testing.T) {
-	s := mustStart(t, 100)
-	p := sit(t, s, 80, "signup")
-	p.press("kim\rpassword\rpassword\rkim@example.com\r")
-	p.sees("ID: kim\nPW: ********\nPW again: ********\nEMAIL: kim@example.com\nsignup successful")
+	p.sees("ID: test1\n" + wrong + "\nID:")
+	p.press("test1\rsecret\r") // typed on at once, it does not go to a shell
+	p.sees("ID: test1\n" + wrong + "\nID: test1\nPW: ******\nok\nconnected.")
+	p.press("\x04")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
 	}
-	p = sit(t, s, 80, "signup")
-	p.press("lee\rpassword\rpasswort\r")
-	p.sees("ID: lee\nPW: ********\nPW again: ********\nerror: the two passwords differ")
+	p = sit(t, s, 80, "--chat", s.chat, "--id", "test1")
+	p.press("wrong!\rwrong!\rwrong!\r")
+	p.sees(wrong + "\n" + wrong + "\n" + wrong)
 	if err := p.leaves(); app.ExitStatus(err) != 1 {
+		t.Fatal(err)
+	}
+}
+
+func TestSignUpStatesItsRulesAndChecksEachAnswer(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "signup")
+	p.press("test1\r")
+	p.sees(rules + "\nID: test1\nerror: the id is taken\nID:")
+	p.press("k i\r")
+	p.sees(rules + "\nID: test1\nerror: the id is taken\nID: k i\nerror: the id breaks its rule\nID:")
+	p.press("kim\rpassword\rpassword\rnobody\rkim@example.com\r")
+	p.sees(rules + "\nID: test1\nerror: the id is taken\nID: k i\nerror: the id breaks its rule\nID: kim\nPW: ********\nPW again: ********\n" +
+		"EMAIL: nobody\nerror: \"nobody\" is not an address like kim@example.org\nEMAIL: kim@example.com\nsignup successful")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+	p = sit(t, s, 80, "signup", "--id", "lee")
+	p.press("password\rpasswort\rx\rx\r") // the server's rule is told after all are answered
+	p.sees(rules + "\nPW: ********\nPW again: ********\nerror: the two passwords differ\nPW: *\nPW again: *\nEMAIL:")
+	p.press("lee@example.com\rpassword\rpassword\r")
+	p.sees(rules + "\nPW: ********\nPW again: ********\nerror: the two passwords differ\nPW: *\nPW again: *\nEMAIL: lee@example.com\n" +
+		"error: passwd has fewer than 6 characters\nPW: ********\nPW again: ********\nsignup successful")
+	if err := p.leaves(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -88,7 +88,7 @@ func (s *screen) escape(r rune) {
 	s.esc = ""
 }
 
-// text is what is seen, without empty rows at the end.
+// text is the visible text, without empty rows at the end.
 func (s *screen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -50,19 +50,22 @@ func (noEvents) Ready() error                               { return nil }
 // may send.
 func start(c cleaner, folder string, burst int) (*servers, error) {
 	s := &servers{ring: token.NewRing([]byte("0123456789abcdef0123456789abcdef")), log: chattest.NewMemory()}
-	store, err := sqlite.Open(context.Background(), filepath.Join(folder, "users.db"))
+	store, err := sqlite.Open(filepath.Join(folder, "users.db"))
+	if err == nil {
+		err = store.Migrate(context.Background())
+	}
 	if err != nil {
 		return nil, err
 	}
 	c.Defer(func() { _ = store.Close() })
 	svc, err := auth.New(auth.Deps{
 		Store: store, Ring: s.ring, Events: noEvents{}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-	}, auth.Config{MinPassword: 6, Limits: auth.DefaultLimits(), Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	}, auth.Config{Password: auth.Password{MinLength: 6}, Limits: auth.DefaultLimits(), Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range []string{"test1", "test3"} {
-		if err := svc.SignUp(context.Background(), id, "secret", id+"@example.com"); err != nil {
+		if err := svc.SignUp(context.Background(), "127.0.0.1:1", id, "secret", id+"@example.com"); err != nil {
 			return nil, err
 		}
 	}
@@ -110,7 +113,7 @@ func (s *servers) config() string {
 	return fmt.Sprintf("auth:\n  - %s\nchat:\n  - %s\n", s.auth, s.chat)
 }
 
-// stored returns what was said, as "user : text".
+// stored returns the stored lines, as "user : text".
 func (s *servers) stored(t *testing.T) (out []string) {
 	t.Helper()
 	lines, err := s.log.Tail(context.Background(), "lobby", 1000)

@@ -37,11 +37,7 @@ func (p *program) chat(ctx context.Context) error {
 	if len(p.settings.Chat) == 0 {
 		return errs.E(errs.Usage, "no address of the chat server").WithFix("give --chat HOST:8082, or the key chat in the configuration")
 	}
-	id, password, err := p.credentials(ctx)
-	if err != nil {
-		return err
-	}
-	access, err := p.auth.Login(ctx, id, password)
+	id, password, access, err := p.signIn(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,7 +47,7 @@ func (p *program) chat(ctx context.Context) error {
 	defer t.notice.Stop()
 	t.notice.Stop()
 	options := client.Options{
-		Addresses: shuffled(p.settings.Chat), Room: p.settings.Room, Token: access, Refresh: p.auth.Refresh,
+		Addresses: shuffled(p.settings.Chat), Roots: p.roots, Room: p.settings.Room, Token: access, Refresh: p.auth.Refresh,
 		Login:     func(ctx context.Context) (string, error) { return p.auth.Login(ctx, id, password) },
 		OnMessage: t.onMessage, OnState: t.onState,
 	}
@@ -74,12 +70,18 @@ func shuffled(servers []string) []string {
 	return out
 }
 
-// credentials asks for what was not given.
+// askID asks for the id unless it was given.
+func (p *program) askID(ctx context.Context) (string, error) {
+	if p.id != "" {
+		return p.id, nil
+	}
+	return p.person.ask(ctx, "ID: ")
+}
+
+// credentials asks for the missing id or password.
 func (p *program) credentials(ctx context.Context) (id, password string, err error) {
-	if id = p.id; id == "" {
-		if id, err = p.person.ask(ctx, "ID: "); err != nil {
-			return "", "", unanswered(err)
-		}
+	if id, err = p.askID(ctx); err != nil {
+		return "", "", unanswered(err)
 	}
 	if p.passwordFile != "" {
 		password, err = readPassword(p.passwordFile)
@@ -189,13 +191,25 @@ func (t *talk) take(ctx context.Context, line string) (quit bool) {
 // order whatever is refused; a person goes on typing.
 func (t *talk) say(ctx context.Context, text string) {
 	if t.person.typing() {
-		t.check(t.chat.SendAsync(text, func(_ wire.Message, err error) { t.check(err) }))
+		err := t.chat.SendAsync(text, func(_ wire.Message, err error) { t.check(err) })
+		if errs.Is(err, errs.TooLong) {
+			t.person.keep(asTyped(text))
+		}
+		t.check(err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lineLimit)
 	defer cancel()
 	_, err := t.chat.Send(ctx, text)
 	t.check(err)
+}
+
+// asTyped is how a person types a text: one that begins with / needs another before it.
+func asTyped(text string) string {
+	if strings.HasPrefix(text, "/") {
+		return "/" + text
+	}
+	return text
 }
 
 func (t *talk) command(ctx context.Context, cmd string) {

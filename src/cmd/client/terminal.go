@@ -20,6 +20,7 @@ type terminal struct {
 	saved *term.State
 	keys  chan []byte
 	rest  []byte // of what was read from keys
+	kept  string // what the next line begins with
 
 	mu     sync.Mutex
 	out    *os.File
@@ -42,7 +43,7 @@ func newTerminal(in, out *os.File, errOut io.Writer) (*terminal, error) {
 	return t, nil
 }
 
-// read hands on what is typed. Nothing can interrupt a read of a terminal: it
+// read hands on typed lines. Nothing can interrupt a read of a terminal: it
 // ends with the terminal, or with the program.
 func (t *terminal) read() {
 	defer close(t.keys)
@@ -85,10 +86,14 @@ func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
 
 func (t *terminal) line(ctx context.Context) (string, error) { return t.edit(ctx, "", false, false) }
 
+func (t *terminal) keep(text string) { t.kept = text }
+
 // edit reads one line. keep leaves it on the screen when it is complete.
 func (t *terminal) edit(ctx context.Context, prompt string, mask, keep bool) (string, error) {
 	t.update(func() string {
 		t.ed.reset(prompt, mask, wire.MaxLine)
+		t.ed.begin(t.kept)
+		t.kept = ""
 		return t.paint.draw(&t.ed)
 	})
 	for {
