@@ -9,14 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
@@ -64,25 +59,28 @@ func (c *Cluster) Prepare(node string) error {
 	if _, err := c.peers.read(); err != nil {
 		return err
 	}
-	if c.tls, err = mtls.Peer(c.TLS); err != nil {
+	if c.tls, err = mtls.Peer(c.TLS, mtls.Admitted(mtls.Chatd)...); err != nil {
 		return err
 	}
-	c.tls.VerifyConnection = c.admit
+	role := c.tls.VerifyConnection
+	c.tls.VerifyConnection = func(state tls.ConnectionState) error {
+		if err := role(state); err != nil {
+			return err
+		}
+		return c.admit(state)
+	}
 	return nil
 }
 
-// certSuffix ends the name of a chat server's certificate; the server's name is before it.
-const certSuffix = "-chatd"
-
-// admit refuses a route, in or out, whose certificate is not of a chat server that the
-// peers file names: the lab's CA signs those of loggers and agents too.
+// admit refuses a route, in or out, whose certificate is of a chat server that the
+// peers file does not name.
 func (c *Cluster) admit(state tls.ConnectionState) error {
-	name := state.PeerCertificates[0].Subject.CommonName
-	if server, ok := strings.CutSuffix(name, certSuffix); ok && c.peers.admits(server) {
-		return nil
+	peer, err := mtls.PeerOf(state)
+	if err != nil || c.peers.admits(peer.Node) {
+		return err
 	}
-	return errs.E(errs.Usage, "the certificate %q is not of a chat server that %s names", name, c.PeersFile).
-		WithFix("give cluster.cert a certificate whose name is the server's name and %s", certSuffix)
+	return errs.E(errs.Usage, "the certificate is of %s, a chat server that %s does not name", peer, c.PeersFile).
+		WithFix("add the server to the peers file, or stop it")
 }
 
 func address(text string) (host string, port int, err error) {
@@ -93,6 +91,9 @@ func address(text string) (host string, port int, err error) {
 	port, err = strconv.Atoi(digits)
 	return host, port, err
 }
+
+// shrinks reports whether the log moves to this member alone.
+func (c *Cluster) shrinks() bool { return c != nil && c.members() == 1 }
 
 // members is how many there should be; no cluster is one.
 func (c *Cluster) members() int {
@@ -120,7 +121,7 @@ func (c *Cluster) join(o *server.Options) error {
 		PingInterval: routePing, MaxPingsOut: routePingsOut, PoolSize: 1,
 	}
 	o.ConnectErrorReports, o.ReconnectErrorReports = routeReports, routeReports
-	for _, m := range c.peers.all() {
+	for _, m := range c.peers.linked() {
 		if m.name != c.peers.node {
 			o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: m.address})
 		}
@@ -140,17 +141,7 @@ func (c *Cluster) users() string {
 
 // declareInTime declares as soon as enough members are there.
 func (l *Log) declareInTime() {
-	ctx, cancel := context.WithCancel(context.Background())
-	var ending sync.WaitGroup
-	defer ending.Wait()
-	defer cancel()
-	ending.Go(func() {
-		select {
-		case <-l.closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
+	ctx := l.life
 	for said, limit := "", declareTry; ; limit = min(2*limit, getTimeout) {
 		err := l.bring(ctx, limit)
 		if err == nil {
@@ -192,68 +183,4 @@ func (l *Log) others() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// clusterMetrics shows what redundancy there is.
-func (l *Log) clusterMetrics(auto promauto.Factory) {
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "members", Help: "Servers of the chat log that reach each other, this one too."},
-		func() float64 { return float64(1 + len(l.others())) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "members_expected", Help: "Servers that the chat log's configuration names."},
-		func() float64 { return float64(l.opts.Cluster.members()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "leader", Help: "1 on the server that orders the chat log."}, func() float64 { return number(l.leads()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "quorum", Help: "1 while the chat log has a leader and stores lines."}, func() float64 { return number(l.health.quorum.Load()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replicas_current", Help: "Replicas of the chat log that have all of it."},
-		func() float64 { return float64(l.health.current.Load()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replicas_expected", Help: "Replicas of the chat log that should have all of it."},
-		func() float64 { return float64(l.opts.Cluster.replicas()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "replica_lag", Help: "Lines that the replica furthest behind lacks."},
-		func() float64 { return float64(l.health.lag.Load()) })
-}
-
-func number(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-// lookAtReplicas keeps what is known of the replicas.
-func (l *Log) lookAtReplicas(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookEvery)
-	defer cancel()
-	info, err := l.stream.Info(ctx)
-	alone := l.opts.Cluster == nil
-	l.health.quorum.Store(err == nil && (alone || info.Cluster != nil && info.Cluster.Leader != ""))
-	if err != nil || info.Cluster == nil && !alone {
-		l.health.current.Store(0)
-		return
-	}
-	current, lag := int64(1), uint64(0)
-	for _, r := range replicasOf(info) {
-		if upToDate(r) {
-			current++
-		}
-		lag = max(lag, r.Lag)
-	}
-	l.health.current.Store(current)
-	l.health.lag.Store(lag)
-}
-
-// The leader counts a line for a replica once that member has it on disk. While users
-// talk, a healthy replica is therefore always a few entries behind.
-const (
-	momentEntries = 100
-	momentAge     = 3 * time.Second // since it was heard last
-)
-
-// upToDate reports whether a replica has all lines but those of the moment.
-func upToDate(r *jetstream.PeerInfo) bool {
-	return !r.Offline && (r.Current || r.Lag <= momentEntries && r.Active <= momentAge)
-}
-
-func replicasOf(info *jetstream.StreamInfo) []*jetstream.PeerInfo {
-	if info.Cluster == nil {
-		return nil
-	}
-	return info.Cluster.Replicas
 }

@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,35 +38,4 @@ func decode(subject string, payload []byte, seq uint64, at time.Time) wire.Messa
 		Seq: seq, Time: at, Room: wire.Harmless(strings.TrimPrefix(subject, prefix)),
 		User: wire.Harmless(user), ID: wire.Harmless(id), Text: wire.Harmless(text),
 	}
-}
-
-// place reads a line's number and time from the reply subject of a delivered
-// message, $JS.ACK.STREAM.CONSUMER.DELIVERED.SEQ.CONSUMERSEQ.NANOSECONDS.PENDING
-// (a cluster's has a domain and an account hash after ACK and a token at the
-// end). [nats.Msg.Metadata] does the same with a dozen allocations.
-func place(reply string) (seq uint64, at time.Time, err error) {
-	const plain, withDomain = 9, 11
-	first := 5
-	switch n := strings.Count(reply, ".") + 1; {
-	case !strings.HasPrefix(reply, "$JS.ACK.") || n < plain || n == plain+1:
-		return 0, time.Time{}, errs.E(errs.Internal, "no reply subject of a stream: %q", reply)
-	case n >= withDomain:
-		first += 2
-	}
-	rest := reply
-	var token string
-	var nanos int64
-	for i := 0; i <= first+2; i++ {
-		token, rest, _ = strings.Cut(rest, ".")
-		switch i {
-		case first:
-			seq, err = strconv.ParseUint(token, 10, 64)
-		case first + 2:
-			nanos, err = strconv.ParseInt(token, 10, 64)
-		}
-		if err != nil {
-			return 0, time.Time{}, errs.Wrap(err, errs.Internal, "no reply subject of a stream: %q", reply)
-		}
-	}
-	return seq, time.Unix(0, nanos).UTC(), nil
 }

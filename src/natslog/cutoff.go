@@ -26,8 +26,8 @@ func (l *Log) cutOff(now time.Time) bool {
 
 // refuseCutOff returns why lines are refused while this server reaches too few others to
 // store them, or nil. It uses the state that watch saw last, since it runs for each line.
-func (l *Log) refuseCutOff(now time.Time) error {
-	if now.Sub(time.Unix(0, l.cutAt.Load())) > 3*lookEvery/2 {
+func (l *Log) refuseCutOff() error {
+	if time.Since(time.Unix(0, l.cutAt.Load())) > 3*lookEvery/2 {
 		return nil
 	}
 	return errCutOff()

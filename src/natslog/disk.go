@@ -147,7 +147,7 @@ func (l *Log) onDisk(ctx context.Context, seq uint64) error {
 	if l.disk == nil {
 		return nil
 	}
-	err := l.disk.await(ctx, seq, l.closed)
+	err := l.disk.await(ctx, seq, l.life.Done())
 	if err == nil {
 		return nil
 	}

@@ -2,12 +2,12 @@ package natslog_test
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
+	"chatlab/src/mtls"
 	"chatlab/src/natslog"
 	"chatlab/src/testkit"
 
@@ -40,7 +40,13 @@ func TestClientPortRefusesStrangers(t *testing.T) {
 
 func TestOnlyAChatServerThatThePeersFileNamesJoins(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"node2-logger", "stranger-chatd", "lab"} {
+	for name, holder := range map[string]mtls.Identity{
+		"a logger":              {Role: mtls.ChatdLogger, Node: "node2"},
+		"a log server":          {Role: mtls.Logd, Node: "node2"},
+		"the operator":          {Role: mtls.Operator, Node: "lab"},
+		"a chatd of no member":  {Role: mtls.Chatd, Node: "stranger"},
+		"a chatd towards authd": {Role: mtls.ChatdAuthd, Node: "node2"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := bareRing(t, 3)
@@ -50,7 +56,7 @@ func TestOnlyAChatServerThatThePeersFileNamesJoins(t *testing.T) {
 				o := r.options(i)
 				o.Logger = slog.New(slog.NewTextHandler(&said, nil))
 				if i == 2 {
-					o.Cluster.TLS = r.ca.Files(name)
+					o.Cluster.TLS = r.ca.Files(holder.Role, holder.Node)
 				}
 				log, err := natslog.Open(t.Context(), o)
 				if err != nil {
@@ -60,8 +66,7 @@ func TestOnlyAChatServerThatThePeersFileNamesJoins(t *testing.T) {
 				r.logs[i] = log
 			}
 			testkit.Until(t, "the others are one, and have refused it", func() bool {
-				refused := fmt.Sprintf("the certificate \\\"%s\\\" is not of a chat server", name)
-				return slices.Contains(r.logs[0].Others(), "node1") && strings.Contains(said.String(), refused)
+				return slices.Contains(r.logs[0].Others(), "node1") && strings.Contains(said.String(), "the certificate is of "+holder.String())
 			})
 			for _, log := range r.logs[:2] {
 				if others := log.Others(); slices.Contains(others, "node2") {

@@ -23,7 +23,7 @@ const (
 	emitLook  = 250 * time.Millisecond // how often the log itself is asked for lines, whatever Follow gives
 )
 
-// Emit emits the event of every line, in batches of what is there, until ctx
+// Emit emits the event of every line, in batches of the lines at hand, until ctx
 // ends or the log closes. While events are not taken, they are tried again and the
 // backlog grows. In a cluster one member does, see [lease]. It also trims the log. It
 // fails with code unavailable when the log has to be opened anew, see store.
@@ -34,18 +34,12 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	defer tasks.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	tasks.Go(func() {
-		defer stop()
-		select {
-		case <-l.store.ended:
-		case <-l.closed:
-		case <-ctx.Done():
-		}
-	})
+	defer context.AfterFunc(l.life, stop)()
+	defer context.AfterFunc(l.store.over, stop)()
 	select {
 	case <-l.declared:
 	case <-ctx.Done():
-		return l.store.why()
+		return context.Cause(l.store.over)
 	}
 	l.emits.Store(true)
 	defer l.emits.Store(false)
@@ -62,7 +56,7 @@ func (l *Log) Emit(ctx context.Context, to Events) error {
 	if l.emitter.held.Load() {
 		l.tendLease(context.WithoutCancel(ctx), false)
 	}
-	return l.store.why()
+	return context.Cause(l.store.over)
 }
 
 // emitAll takes the lines that Follow gave, for a while; those from before, and all

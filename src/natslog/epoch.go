@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -76,11 +78,14 @@ func (l *Log) findEpoch(ctx context.Context) error {
 	if err != nil && revision == 0 {
 		return err
 	}
+	log, alone, before := l.stream.CachedInfo(), l.opts.Cluster == nil, l.opts.seen()
+	if err == nil && alone && revision > 0 && before.Epoch != "" && !slices.ContainsFunc(list, func(e epoch) bool { return e.ID == before.Epoch }) {
+		err = errOldEpochs
+	}
 	if err != nil {
 		l.logger.Error("the list of the chat log's epochs is damaged: clients that come back read their rooms from the beginning", "err", err)
 		list = nil
 	}
-	log, alone := l.stream.CachedInfo(), l.opts.Cluster == nil
 	if alone && revision == 0 && log.State.LastSeq > 0 {
 		l.logger.Warn("the chat log has lines, and no list of epochs as an earlier version left it: clients that come back with an epoch read their rooms from the beginning")
 	}
@@ -97,9 +102,23 @@ func (l *Log) findEpoch(ctx context.Context) error {
 		if _, err := l.state.Update(ctx, epochsKey, value, revision); err != nil {
 			return err
 		}
+		if err := l.noteEpoch(seen{id, before.To}); err != nil {
+			return err
+		}
 	}
 	l.epochs.Store(&list)
 	return nil
+}
+
+// noteEpoch notes an epoch once the list that has it is on disk.
+func (l *Log) noteEpoch(s seen) error {
+	if l.opts.Cluster != nil {
+		return os.RemoveAll(l.opts.path(seenFile))
+	}
+	if err := newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged(); err != nil {
+		return err
+	}
+	return l.note(s)
 }
 
 // readEpochs returns the list and its revision, which is 0 when there is none. An error

@@ -304,3 +304,26 @@ func TestMembersAgreeWhereALogOfOneServerEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOlderListOfEpochsIsNotBelieved: a damaged block of the bucket may bring it back.
+// A reader of an epoch that ended early would skip the lines of the next one.
+func TestAnOlderListOfEpochsIsNotBelieved(t *testing.T) {
+	dir := t.TempDir()
+	log := open(t, dir, nil)
+	say(t, log, 0, 10)
+	first := log.Epoch()
+	log.Close()
+	log = open(t, dir, nil)
+	say(t, log, 10, 20)
+	if err := log.PutEpochs(t.Context(), fmt.Sprintf(`[{"id":%q,"first":1}]`, first)); err != nil {
+		t.Fatal(err)
+	}
+	log.Close()
+	log = open(t, dir, nil)
+	if after, known, err := log.After(t.Context(), first, 15); known || err != nil {
+		t.Errorf("a reader of the first epoch goes on after %d, %v", after, err)
+	}
+	if _, known, err := log.After(t.Context(), log.Epoch(), 15); !known || err != nil {
+		t.Errorf("a reader of the present epoch begins anew, %v", err)
+	}
+}

@@ -17,7 +17,7 @@ func (l *Log) Trim(ctx context.Context, now time.Time) error {
 }
 
 // Backlog is the backlog as last seen.
-func (l *Log) Backlog() int64 { return l.backlog.Load() }
+func (l *Log) Backlog() int64 { return l.backlog() }
 
 // Cursor is the cursor of the events in the bucket, as this member knows it.
 func (l *Log) Cursor() uint64 { return l.emitter.kept.Load() }
@@ -108,8 +108,9 @@ func (l *Log) Replicas(ctx context.Context) int64 {
 	if l.known() != nil {
 		return 0
 	}
-	l.lookAtReplicas(ctx)
-	return l.health.current.Load()
+	_ = l.look(ctx)
+	current, _ := l.replicas()
+	return int64(current)
 }
 
 // ClientURL is the address of the embedded server's port for clients.
@@ -119,4 +120,14 @@ func (l *Log) ClientURL() string { return l.server.ClientURL() }
 func (l *Log) PutEpochs(ctx context.Context, list string) error {
 	_, err := l.state.PutString(ctx, epochsKey, list)
 	return err
+}
+
+// TakeAlone is the part of a move to one before the log is packed.
+func (l *Log) TakeAlone(ctx context.Context) error {
+	for _, stream := range slices.Backward(streams) {
+		if err := l.takeAlone(ctx, stream); err != nil {
+			return err
+		}
+	}
+	return nil
 }

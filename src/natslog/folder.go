@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -110,7 +111,7 @@ func (o Options) pack(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
 	defer cancel()
 	o.Cluster = nil
-	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{})}
+	l := &Log{opts: o, logger: o.Logger, store: newStore()}
 	defer l.halt()
 	if err := l.boot(ctx); err != nil {
 		return err
@@ -133,11 +134,11 @@ func (l *Log) save(ctx context.Context, name string) error {
 			err = l.saveStream(ctx, stream, part)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("snapshot of %s: %w", stream, err)
 		}
 	}
 	path := l.opts.path(name)
-	err := syncPath(part)
+	err := newDisk(part).syncChanged()
 	if err == nil {
 		err = os.RemoveAll(path)
 	}

@@ -41,8 +41,7 @@ func (l *Log) HandOver() {
 		}
 	}
 	if l.server.JetStreamIsLeader() {
-		var answer server.JSApiLeaderStepDownResponse
-		if err := l.asSystem(ctx, server.JSApiLeaderStepDown, struct{}{}, &answer); err != nil {
+		if err := l.asSystem(ctx, server.JSApiLeaderStepDown, struct{}{}); err != nil {
 			l.logger.Warn("the lead of JetStream is not handed over", "err", err)
 		}
 	}

@@ -26,8 +26,9 @@ const (
 // lease is a record in the log's bucket. Its holder emits the events after the cursor. A
 // new holder emits the events since the last renewal again, with the same ids.
 type lease struct {
-	Node string `json:"node"` // the holder; empty: any member may be
-	To   uint64 `json:"to"`   // the cursor, the last line whose event is emitted
+	Node  string `json:"node"`            // the holder; empty: any member may be
+	To    uint64 `json:"to"`              // the cursor, the last line whose event is emitted
+	Epoch string `json:"epoch,omitempty"` // in which the cursor was reached
 }
 
 // emitter is what a member knows of the lease.
@@ -72,7 +73,7 @@ func (l *Log) tendLease(ctx context.Context, stay bool) {
 	case held && !stay:
 		err = l.writeLease(ctx, lease{To: to}, e.revision)
 	case held && able && news && time.Since(e.changed) >= renewAfter:
-		err = l.writeLease(ctx, lease{l.opts.Node, to}, e.revision)
+		err = l.writeLease(ctx, lease{Node: l.opts.Node, To: to}, e.revision)
 	case !held || !able:
 		err = l.takeLease(ctx, able)
 	}
@@ -102,6 +103,9 @@ func (l *Log) takeLease(ctx context.Context, able bool) error {
 	}
 	if e.revision == 0 { // first read: the record is on disk
 		_ = os.Remove(l.cursorFile())
+		if to, why := l.believed(now); why != nil {
+			return l.putBack(ctx, to, entry.Revision(), why)
+		}
 	}
 	if entry.Revision() > e.revision { // a replica may be a moment behind
 		e.revision, e.changed = entry.Revision(), time.Now()
@@ -116,12 +120,13 @@ func (l *Log) takeLease(ctx context.Context, able bool) error {
 	if !able || !mine && now.Node != "" && time.Since(e.changed) < lapseAfter {
 		return nil
 	}
-	return l.writeLease(ctx, lease{l.opts.Node, now.To}, entry.Revision())
+	return l.writeLease(ctx, lease{Node: l.opts.Node, To: now.To}, entry.Revision())
 }
 
 // writeLease replaces the record of a revision. Fails with
 // [jetstream.ErrKeyRevisionMismatch] when another member replaced it.
 func (l *Log) writeLease(ctx context.Context, next lease, last uint64) error {
+	next.Epoch = l.Epoch()
 	text, err := json.Marshal(next)
 	if err != nil {
 		return err
@@ -134,7 +139,7 @@ func (l *Log) writeLease(ctx context.Context, next lease, last uint64) error {
 	e.revision, e.changed = revision, time.Now()
 	e.kept.Store(next.To)
 	e.held.Store(next.Node != "")
-	return nil
+	return l.note(seen{next.Epoch, next.To})
 }
 
 // putBack writes a record with another cursor, for any member to take. why is the fault
@@ -166,7 +171,6 @@ func (l *Log) checkCursor(ctx context.Context, to, last uint64) error {
 		e.lost, e.end = time.Now(), last
 	}
 	e.end = min(e.end, last)
-	l.backlog.Store(int64(last - e.end))
 	l.stored.Store(0)
 	l.recent.clear()
 	why := fmt.Errorf("the cursor, %d, is beyond the log's last line, %d", to, last)

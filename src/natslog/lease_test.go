@@ -239,6 +239,18 @@ func set(t *testing.T, record string) func(*natslog.Log) {
 	}
 }
 
+// pastEpoch leaves a cursor of 20 in an epoch that had only 10 lines: the later ones are
+// of another epoch, and their events are not emitted.
+func pastEpoch(t *testing.T) func(*natslog.Log) {
+	return func(log *natslog.Log) {
+		t.Helper()
+		if err := log.PutEpochs(t.Context(), fmt.Sprintf(`[{"id":"old","first":1},{"id":%q,"first":11}]`, log.Epoch())); err != nil {
+			t.Fatal(err)
+		}
+		set(t, `{"node":"test","to":20,"epoch":"old"}`)(log)
+	}
+}
+
 func TestACursorGoesBackRatherThanSkipAnEvent(t *testing.T) {
 	none := func(*natslog.Log) {}
 	// JetStream drops a damaged record; an earlier record may then be the newest.
@@ -252,7 +264,10 @@ func TestACursorGoesBackRatherThanSkipAnEvent(t *testing.T) {
 		"nothing":                 {none, nil, "line 20", 0},
 		"the bucket is lost":      {set(t, ""), nil, "line 0", 1},
 		"not JSON":                {set(t, "20"), nil, "line 0", 1},
-		"another member's":        {set(t, `{"node":"other","to":15}`), nil, "line 15", 0},
+		"another member's":        {set(t, `{"node":"other","to":20}`), nil, "line 20", 0},
+		"an earlier one":          {set(t, `{"node":"other","to":15}`), nil, "line 15", 1},
+		"of an epoch that ended":  {pastEpoch(t), nil, "line 10", 1},
+		"of an unknown epoch":     {set(t, `{"node":"test","to":20,"epoch":"other"}`), nil, "line 0", 1},
 		"beyond the log":          {set(t, `{"node":"test","to":500}`), nil, "line 20", 1},
 		"the bucket is cut":       {none, func(dir string) { spoil(t, dir, bucket, half) }, "line 0", 1},
 		"the bucket is garbage":   {none, func(dir string) { spoil(t, dir, bucket, garbage) }, "line 0", 1},

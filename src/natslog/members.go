@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -36,11 +35,16 @@ func (l *Log) tend(ctx context.Context, now time.Time) {
 		}
 		l.logger.Info("the members of the chat log are others now", "names", strings.Join(names, " "))
 	}
-	if l.opts.Cluster.members() == 1 && ctx.Err() == nil {
+	if l.opts.Cluster.shrinks() && ctx.Err() == nil {
 		if err := l.moveToOne(ctx); err != nil {
 			l.logger.Warn("the chat log has not moved to this server alone yet", "err", err)
 		}
 		return
+	}
+	if log := l.seen.Load(); l.leads() && isMoving(log) { // that move was given up
+		if _, _, err := l.declareStreams(ctx); err != nil {
+			l.logger.Warn("the chat log takes no lines: it does not return to its members yet", "err", err)
+		}
 	}
 	for _, gone := range l.leftOver(now) {
 		if err := l.remove(ctx, gone.Peer); err != nil {
@@ -88,18 +92,11 @@ func (l *Log) leftOver(now time.Time) []*server.PeerInfo {
 
 // remove takes a server out of JetStream.
 func (l *Log) remove(ctx context.Context, id string) error {
-	var answer server.JSApiMetaServerRemoveResponse
-	if err := l.asSystem(ctx, server.JSApiRemoveServer, server.JSApiMetaServerRemoveRequest{Peer: id}, &answer); err != nil {
-		return err
-	}
-	if answer.Error != nil {
-		return errors.New(answer.Error.Description)
-	}
-	return nil
+	return l.asSystem(ctx, server.JSApiRemoveServer, server.JSApiMetaServerRemoveRequest{Peer: id})
 }
 
 // asSystem asks what JetStream answers to its system account only.
-func (l *Log) asSystem(ctx context.Context, subject string, question, answer any) error {
+func (l *Log) asSystem(ctx context.Context, subject string, question any) error {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	conn, err := nats.Connect("", nats.InProcessServer(l.server), nats.Name(l.opts.Node),
@@ -108,5 +105,5 @@ func (l *Log) asSystem(ctx context.Context, subject string, question, answer any
 		return err
 	}
 	defer conn.Close()
-	return request(ctx, conn, subject, question, answer)
+	return api(ctx, conn, subject, question, &server.ApiResponse{})
 }

@@ -42,7 +42,7 @@ var streams = []string{"KV_" + stateBucket, streamName}
 // bring makes the streams of the snapshots that this server has. A cluster's log is
 // made only when every member that is named has said what it brings: the lines of a
 // member that starts last are not left out. limit is for the question whether there is
-// a log: what is asked before anybody leads is never answered.
+// a log: JetStream drops requests that arrive before a leader is elected.
 func (l *Log) bring(ctx context.Context, limit time.Duration) error {
 	own, err := l.brings()
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *Log) bring(ctx context.Context, limit time.Duration) error {
 	found, err := l.js.Stream(try, streamName)
 	cancel()
 	switch {
-	case err == nil && (!isMoving(found) || l.opts.Cluster != nil && exists(l.opts.path(toOne))):
+	case err == nil && !isMoving(found.CachedInfo()):
 		return l.leaveAside(own)
 	case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
 		return err
@@ -67,8 +67,8 @@ func (l *Log) bring(ctx context.Context, limit time.Duration) error {
 }
 
 // isMoving reports whether a log is not whole yet, or takes no lines any more.
-func isMoving(log jetstream.Stream) bool {
-	return slices.Equal(log.CachedInfo().Config.Subjects, []string{movedTopic})
+func isMoving(log *jetstream.StreamInfo) bool {
+	return slices.Equal(log.Config.Subjects, []string{movedTopic})
 }
 
 // leaveAside deals with the snapshots of a server whose log serves: they are of no use
@@ -116,7 +116,7 @@ func (l *Log) restore(ctx context.Context) error {
 			}
 		}
 		if err := l.restoreStream(ctx, stream, dir, about); err != nil {
-			return errors.Join(err, l.discard(context.WithoutCancel(ctx), stream))
+			return errors.Join(fmt.Errorf("restore of %s: %w", stream, err), l.discard(context.WithoutCancel(ctx), stream))
 		}
 	}
 	if err := newDisk(l.opts.path(server.JetStreamStoreDir)).syncChanged(); err != nil {
@@ -129,7 +129,7 @@ func (l *Log) restore(ctx context.Context) error {
 // discard deletes what an attempt to restore a stream has left: JetStream keeps the name.
 // A log that serves is not deleted.
 func (l *Log) discard(ctx context.Context, stream string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
 	defer cancel()
 	if stream == streamName {
 		for name := range l.js.StreamNames(ctx, jetstream.WithStreamListSubject(movedTopic)).Name() {
@@ -154,7 +154,7 @@ func (l *Log) brings() (*server.StreamState, error) {
 // answerBrings answers the other members.
 func (l *Log) answerBrings() error {
 	_, err := l.conn.Subscribe(bringsPrefix+l.opts.Node, func(msg *nats.Msg) {
-		if l.opts.Cluster.members() == 1 {
+		if l.opts.Cluster.shrinks() {
 			return // the log is moving here: whoever asks has no part in it
 		}
 		own, err := l.brings()
@@ -211,11 +211,11 @@ func (l *Log) askBrings(ctx context.Context, member string) (uint64, error) {
 
 // forgetMoved removes the snapshots once every replica has what they hold.
 func (l *Log) forgetMoved() {
-	if int(l.health.current.Load()) < l.opts.Cluster.replicas() || !exists(l.opts.path(movedDir)) {
+	if current, _ := l.replicas(); current < l.opts.Cluster.replicas() || !exists(l.opts.path(movedDir)) {
 		return
 	}
 	about, err := readSnapshot(l.opts.path(movedDir), streamName)
-	if err == nil && l.last.Load() < about.State.LastSeq {
+	if err == nil && l.seen.Load().State.LastSeq < about.State.LastSeq {
 		return // the log lacks lines that they have
 	}
 	if err == nil {
@@ -250,12 +250,8 @@ func (l *Log) takeAlone(ctx context.Context, stream string) error {
 	give := server.JSApiLeaderStepdownRequest{Placement: &server.Placement{Preferred: l.opts.Node}}
 	leads := func() bool { return l.server.JetStreamIsStreamLeader(account, stream) }
 	for !leads() {
-		var answer server.JSApiStreamLeaderStepDownResponse
-		if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &answer); err != nil {
+		if err := api(ctx, l.conn, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &server.ApiResponse{}); err != nil {
 			return err
-		}
-		if answer.Error != nil {
-			return answer.Error
 		}
 		try, cancel := context.WithTimeout(ctx, leadAgain)
 		wait.Until(try, handOverEvery, leads)

@@ -1,11 +1,13 @@
 package natslog_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -209,4 +211,44 @@ func TestLinesThatAClusterDoesNotTakeAreKept(t *testing.T) {
 	if len(aside()) != 1 {
 		t.Error("the lines that were put aside are gone")
 	}
+}
+
+// TestAMoveToOneThatStopsHalfWayIsUndone: the peers file names several again.
+func TestAMoveToOneThatStopsHalfWayIsUndone(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	for _, log := range r.logs {
+		emit(t, log, newSink())
+	}
+	persist(t, r.logs[0], line(0))
+	testkit.Until(t, "every replica has all", func() bool { return r.logs[0].Replicas(t.Context()) == 3 })
+	// The leader may undo a half of the move before the other is done: then it never is.
+	limit, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := r.logs[0].TakeAlone(limit); err != nil && limit.Err() == nil {
+		t.Fatal(err)
+	}
+	persist(t, r.logs[1], line(1))
+	testkit.Until(t, "every replica has all", func() bool { return r.logs[0].Replicas(t.Context()) == 3 })
+	holds(t, r.logs[2], 2)
+}
+
+// TestAMemberThatStopsBeforeItPacksGoesOn: the move needs no operator after a kill -9.
+func TestAMemberThatStopsBeforeItPacksGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, 3)
+	for n := range 10 {
+		persist(t, r.logs[0], line(n))
+	}
+	testkit.Until(t, "every replica has all", func() bool { return r.logs[0].Replicas(t.Context()) == 3 })
+	r.stop(0)
+	r.name(0)
+	r.start(0)
+	if err := r.logs[0].Emit(t.Context(), newSink()); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("the move to one ended with %v", err)
+	}
+	for i := range r.logs {
+		r.stop(i)
+	}
+	holds(t, r.alone(0), 10)
 }

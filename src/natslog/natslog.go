@@ -15,10 +15,13 @@
 // them has it on disk (JetStream's SyncAlways: one sync for each entry of the Raft log).
 // A member that comes back reads such entries one by one, so it needs some seconds for
 // each thousand lines. While less than the larger part can be reached, nothing is stored and every
-// method fails with unavailable; it goes on by itself when they are back. A
-// follower is fed by the stream's leader, which sends each line once it is
-// stored ([NATS republish]); what it misses it reads from its own replica. Members
+// method fails with unavailable; it goes on by itself when they are back. Members
 // come and go while it runs, with the file that names them: see [Cluster].
+//
+// # Following
+//
+// The stream's leader, or the one server, sends each line once it is stored ([NATS
+// republish]). A follower reads the lines that it misses from a replica.
 //
 // # Events
 //
@@ -50,7 +53,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"chatlab/src/chat"
 	"chatlab/src/errs"
@@ -78,39 +80,33 @@ type Options struct {
 
 // Log is a [chat.Log] on JetStream.
 type Log struct {
-	opts      Options
-	logger    *slog.Logger
-	server    *server.Server
-	conn      *nats.Conn
-	publisher *publisher
-	js        jetstream.JetStream
-	push      nats.JetStreamContext // its ordered push consumer costs least
-	stream    jetstream.Stream
-	state     jetstream.KeyValue     // what the log keeps beside its lines
-	epochs    atomic.Pointer[epochs] // nil until the log is known
-	disk      *disk                  // of a log of its own; nil in a cluster
-	store     *store                 // whether files can be written
-	emitter   emitter                // the lease of the events, and their cursor
-	recent    recent                 // lines that Follow gave
-	backlog   atomic.Int64           // lines whose event is not emitted, as last seen
-	last      atomic.Uint64          // the log's last line, as last seen
-	stored    atomic.Uint64          // the last line that this server acknowledged
-	followed  atomic.Uint64          // last line that Follow gave
-	emitting  sync.Mutex             // held while Emit runs
-	emits     atomic.Bool            // Emit runs
-	leaving   atomic.Bool            // this member gives up what it leads
-	cutAt     atomic.Int64           // Unix nanoseconds when this server was last seen to be cut off
-	users     atomic.Pointer[func(room string) []string]
-	absent    map[string]time.Time // servers that nobody names, since when; only watch has it
-	health    struct {
-		quorum  atomic.Bool
-		current atomic.Int64  // replicas that have all
-		lag     atomic.Uint64 // lines
-	}
+	opts     Options
+	logger   *slog.Logger
+	server   *server.Server
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	flow     flow // of the lines that are published
+	stream   jetstream.Stream
+	state    jetstream.KeyValue                   // what the log keeps beside its lines
+	epochs   atomic.Pointer[epochs]               // nil until the log is known
+	disk     *disk                                // of a log of its own; nil in a cluster
+	store    store                                // whether files can be written
+	emitter  emitter                              // the lease of the events, and their cursor
+	recent   recent                               // lines that Follow gave
+	seen     atomic.Pointer[jetstream.StreamInfo] // the stream, as watch saw it last
+	reached  atomic.Bool                          // watch can see it now
+	stored   atomic.Uint64                        // the last line that this server acknowledged
+	followed atomic.Uint64                        // last line that Follow gave
+	emitting sync.Mutex                           // held while Emit runs
+	emits    atomic.Bool                          // Emit runs
+	leaving  atomic.Bool                          // this member gives up what it leads
+	cutAt    atomic.Int64                         // Unix nanoseconds when this server was last seen to be cut off
+	users    atomic.Pointer[func(room string) []string]
+	absent   map[string]time.Time // servers that nobody names, since when; only watch has it
 
 	tasks        sync.WaitGroup
-	closing      sync.Once
-	closed       chan struct{}
+	life         context.Context // until Close
+	stop         context.CancelFunc
 	declared     chan struct{} // closed once the stream is known
 	damagedLines prometheus.Gauge
 	published    prometheus.Counter
@@ -128,6 +124,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		return nil, errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
 	}
 	if o.Cluster != nil {
+		o.Cluster.peers.recall(o.path("members"), o.kind() == memberLog)
 		if err := o.Cluster.Prepare(o.Node); err != nil {
 			return nil, err
 		}
@@ -138,7 +135,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := o.convert(ctx); err != nil {
 		return nil, err
 	}
-	l := &Log{opts: o, logger: o.Logger, store: newStore(o.Dir), closed: make(chan struct{}), declared: make(chan struct{}), absent: map[string]time.Time{}}
+	l := &Log{opts: o, logger: o.Logger, store: newStore(), declared: make(chan struct{}), absent: map[string]time.Time{}}
+	l.seen.Store(&jetstream.StreamInfo{})
+	l.life, l.stop = context.WithCancel(context.Background())
 	l.metrics(o.Metrics)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -158,33 +157,18 @@ func (o Options) mend() string {
 	return "if it is about its files, stop chatd and put back a copy of that folder, or move it away and begin without its lines"
 }
 
-func (l *Log) metrics(reg prometheus.Registerer) {
-	auto := promauto.With(prometheus.WrapRegistererWithPrefix("chatlab_chatlog_", reg))
-	l.published = auto.NewCounter(prometheus.CounterOpts{Name: "published_total", Help: "Lines stored, without repeats."})
-	l.emitted = auto.NewCounter(prometheus.CounterOpts{Name: "emitted_total", Help: "Lines whose event the logger has."})
-	l.damaged = auto.NewCounter(prometheus.CounterOpts{Name: "cursor_damaged_total", Help: "Cursors of the events that were lost, damaged or too high: events were emitted again."})
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "writable", Help: "1 while the chat log's files can be written."},
-		func() float64 { return number(l.store.writable() == nil) })
-	l.damagedLines = auto.NewGauge(prometheus.GaugeOpts{Name: "damaged_lines", Help: "Lines that were damaged, and left out, when one server opened its log."})
-	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "events_backlog", Help: "Lines whose event is not emitted yet."},
-		func() float64 { return float64(l.waiting()) })
-	l.clusterMetrics(auto)
-}
-
 // Close stops the server. Lines that were acknowledged are in its files.
 func (l *Log) Close() {
-	l.closing.Do(func() {
-		close(l.closed)
-		l.emitting.Lock()
-		defer l.emitting.Unlock()
-		l.tasks.Wait()
-		l.halt()
-	})
+	l.stop()
+	l.emitting.Lock()
+	defer l.emitting.Unlock()
+	l.tasks.Wait()
+	l.halt()
 }
 
 // Ready tells why lines cannot be stored or their events not be emitted, or nil.
 func (l *Log) Ready(ctx context.Context) error {
-	if err := l.store.writable(); err != nil {
+	if err := l.writable(); err != nil {
 		return err
 	}
 	if _, err := l.Bounds(ctx); err != nil {
@@ -198,7 +182,7 @@ func (l *Log) Ready(ctx context.Context) error {
 
 // full refuses new lines while too many events wait.
 func (l *Log) full() error {
-	if l.backlog.Load() < l.opts.MaxBacklog {
+	if l.backlog() < l.opts.MaxBacklog {
 		return nil
 	}
 	return errs.E(errs.Unavailable, "the event log is behind, no line is taken").

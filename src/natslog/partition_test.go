@@ -83,7 +83,7 @@ func (w *cable) pass(from, to net.Conn) {
 	}
 }
 
-// drop closes what is connected.
+// drop closes all connections.
 func (w *cable) drop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

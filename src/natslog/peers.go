@@ -3,6 +3,7 @@ package natslog
 import (
 	"bufio"
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,17 +21,33 @@ type peer struct {
 // peers are the members that a file names, as it says now: a member that comes or
 // goes is no reason to restart the others.
 type peers struct {
-	file  files.Followed
-	node  string // this one's name
-	named atomic.Pointer[[]peer]
-	last  atomic.Pointer[[]peer] // the last list of more than one: a log that moves to one needs the others
+	file          files.Followed
+	node          string // this one's name
+	named         atomic.Pointer[[]peer]
+	last          atomic.Pointer[[]peer] // the last list of more than one: a log that moves to one needs the others
+	absent, wrong atomic.Bool            // why the file cannot be used now
+	kept          string                 // the file that keeps last over a restart; empty: none does
+}
+
+// recall makes the last list of several known that a member kept: its log may be moving
+// to it alone.
+func (p *peers) recall(kept string, member bool) {
+	p.kept = kept
+	if text, err := os.ReadFile(kept); err == nil && member {
+		if last, err := parsePeers(text); err == nil {
+			p.last.Store(&last)
+		}
+	}
 }
 
 // read reads the file if it has changed since the last time, and tells whether it
 // had. What cannot be used changes nothing. Fails with code usage, once for each
-// version of the file.
+// version of the file, and once when the file goes.
 func (p *peers) read() (changed bool, err error) {
 	text, changed, err := p.file.Read()
+	if told := p.absent.Swap(err != nil); err != nil && told {
+		return false, nil
+	}
 	if err != nil {
 		return false, errs.E(errs.Usage, "cluster.peers_file: %w", err).
 			WithFix("name a file that chatd can read and that has each chatd's name and address, one a line")
@@ -42,8 +59,14 @@ func (p *peers) read() (changed bool, err error) {
 	if err == nil {
 		err = p.check(named)
 	}
+	p.wrong.Store(err != nil)
 	if err != nil {
 		return false, errs.E(errs.Usage, "cluster.peers_file %s: %w", p.file.Path, err).WithFix("%s", errs.FixOf(err))
+	}
+	if len(named) > 1 && p.kept != "" {
+		if err := files.Update(p.kept, text, 0o640); err != nil {
+			return false, errs.E(errs.Usage, "chat log: %w", err).WithFix("set data_dir to a folder that chatd may write")
+		}
 	}
 	p.named.Store(&named)
 	if len(named) > 1 {
@@ -56,9 +79,9 @@ func (p *peers) check(named []peer) error {
 	switch {
 	case !slices.ContainsFunc(named, func(m peer) bool { return m.name == p.node }):
 		return errs.E(errs.Usage, "it does not name this server, %s", p.node).WithFix("add its name and address")
-	case len(named) == 1 && p.named.Load() == nil:
+	case len(named) == 1 && p.last.Load() == nil:
 		return errs.E(errs.Usage, "it names no other member").
-			WithFix("name all members, or leave cluster.listen empty; if the log was moving to this server alone, name all members, start, and name it alone then")
+			WithFix("name all members, or leave cluster.listen empty")
 	case len(named) == 2:
 		return errs.E(errs.Usage, "two members are no cluster: when one is away the other cannot tell whether it is alone").
 			WithFix("name three members or more, or leave cluster.listen empty")
@@ -94,15 +117,19 @@ func parsePeers(text []byte) ([]peer, error) {
 	return out, nil
 }
 
+// bad tells whether the file cannot be used now, and the names read before are in force.
+func (p *peers) bad() bool { return p.absent.Load() || p.wrong.Load() }
+
 func (p *peers) all() []peer { return *p.named.Load() }
 
 func (p *peers) names(name string) bool {
 	return slices.ContainsFunc(p.all(), func(m peer) bool { return m.name == name })
 }
 
-// admits reports whether a server may be connected.
+// linked returns the members that may be connected: those that are named, and while the
+// log moves to one, those that were.
+func (p *peers) linked() []peer { return *p.last.Load() }
+
 func (p *peers) admits(name string) bool {
-	last := p.last.Load()
-	return p.names(name) || len(p.all()) == 1 && last != nil &&
-		slices.ContainsFunc(*last, func(m peer) bool { return m.name == name })
+	return slices.ContainsFunc(p.linked(), func(m peer) bool { return m.name == name })
 }

@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"chatlab/src/wait"
 	"chatlab/src/wire"
 )
 
@@ -27,18 +31,62 @@ const (
 	getTimeout = 5 * time.Second
 )
 
-// Read implements [chat.Log].
+// Read implements [chat.Log]. A replica that is behind lacks lines at the end, and only
+// there: the leader has those.
 func (l *Log) Read(ctx context.Context, room string, after uint64, n int) ([]wire.Message, error) {
 	lines, _, err := l.get(ctx, getRequest{Seq: after + 1, NextFor: prefix + room, Batch: n})
 	if err != nil || len(lines) == n || l.opts.Cluster == nil {
 		return lines, err
 	}
-	// A replica that is behind lacks lines at the end, and only there.
-	if len(lines) > 0 {
-		after = lines[len(lines)-1].Seq
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	end, err := l.end(ctx) // no line beyond it: where many come, a reader would never end
+	for err == nil && len(lines) < n {
+		if len(lines) > 0 {
+			after = lines[len(lines)-1].Seq
+		}
+		if after >= end {
+			break
+		}
+		var m *wire.Message
+		if m, err = l.nextOfLeader(ctx, room, after); m == nil || m.Seq > end {
+			break
+		}
+		lines = append(lines, *m)
 	}
-	rest, err := l.rest(ctx, room, after, n-len(lines))
-	return append(lines, rest...), err
+	if err != nil {
+		return nil, err
+	}
+	return lines, nil
+}
+
+// end returns the number of the leader's last line, once the leader, which may be
+// new, has all that Follow gave.
+func (l *Log) end(ctx context.Context) (uint64, error) {
+	for followed := l.followed.Load(); ; wait.Sleep(ctx, feedAgain) {
+		b, err := l.Bounds(ctx)
+		if err != nil || b.Last >= followed {
+			return b.Last, err
+		}
+	}
+}
+
+// nextOfLeader returns the first line of a room after a number, nil if there is none.
+func (l *Log) nextOfLeader(ctx context.Context, room string, after uint64) (*wire.Message, error) {
+	var answer server.JSApiMsgGetResponse
+	err := l.ask(ctx, func(ctx context.Context) error {
+		return api(ctx, l.conn, fmt.Sprintf(server.JSApiMsgGetT, streamName), getRequest{Seq: after + 1, NextFor: prefix + room}, &answer)
+	})
+	var refused *jetstream.APIError
+	switch {
+	case errors.As(err, &refused) && refused.Code == http.StatusNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, l.away(ctx, err)
+	}
+	got := answer.Message
+	m := decode(got.Subject, got.Data, got.Sequence, got.Time.UTC())
+	return &m, nil
 }
 
 // get returns a run of lines, and how many there are after it, from any member.
@@ -94,13 +142,15 @@ func (l *Log) getOnce(ctx context.Context, req getRequest) ([]wire.Message, uint
 			more, _ := strconv.ParseUint(msg.Header.Get("Nats-Num-Pending"), 10, 64)
 			return lines, more, nil
 		default:
-			err := errors.New("read: status " + status + " " + msg.Header.Get("Description"))
-			if status == unavailable {
-				err = fmt.Errorf("%w: %w", errNotNow, err)
-			}
-			return nil, 0, err
+			return nil, 0, statusError(msg)
 		}
 	}
+}
+
+// statusError is the error that a message's status stands for.
+func statusError(msg *nats.Msg) error {
+	code, _ := strconv.Atoi(msg.Header.Get("Status"))
+	return &jetstream.APIError{Code: code, Description: "status " + msg.Header.Get("Status") + " " + msg.Header.Get("Description")}
 }
 
 // stored reads a line from the answer to a getRequest, or from the feed, which
@@ -117,60 +167,38 @@ func stored(msg *nats.Msg) (wire.Message, error) {
 	return decode(msg.Header.Get(nats.JSSubject), msg.Data, seq, at.UTC()), nil
 }
 
-// Tail implements [chat.Log]. In a cluster the end comes from the leader, since a
-// replica may be behind what another member's client has just said.
+// Tail implements [chat.Log].
 func (l *Log) Tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
-	tail, err := l.tail(ctx, room, n)
-	if err != nil || l.opts.Cluster == nil {
-		return tail, err
-	}
-	for {
-		after := uint64(0)
-		if len(tail) > 0 {
-			after = tail[len(tail)-1].Seq
-		}
-		rest, err := l.rest(ctx, room, after, n)
-		if err != nil {
-			return nil, err
-		}
-		tail = last(append(tail, rest...), n)
-		if len(rest) < n {
-			return tail, nil
-		}
-	}
-}
-
-func last(lines []wire.Message, n int) []wire.Message { return lines[max(0, len(lines)-n):] }
-
-// tail reads a log forwards, so it steps back from the end, four times as far each
-// time, until enough lines of the room follow.
-func (l *Log) tail(ctx context.Context, room string, n int) ([]wire.Message, error) {
-	bounds, err := l.Bounds(ctx)
-	if err != nil || bounds.Last < bounds.First {
-		return nil, err
-	}
-	from := bounds.First
-	for back := uint64(n); back < bounds.Last-bounds.First; back *= 4 {
-		start := bounds.Last - back + 1
-		lines, more, err := l.get(ctx, getRequest{Seq: start, NextFor: prefix + room, Batch: 1})
-		if err != nil {
-			return nil, err
-		}
-		if uint64(len(lines))+more >= uint64(n) {
-			from = start
+	after, err := l.beforeTail(ctx, room, n)
+	var tail []wire.Message
+	for err == nil {
+		var page []wire.Message
+		if page, err = l.Read(ctx, room, after, readPage); err != nil {
 			break
 		}
-	}
-	var tail []wire.Message
-	for {
-		lines, more, err := l.get(ctx, getRequest{Seq: from, NextFor: prefix + room, Batch: 256})
-		if err != nil {
-			return nil, err
-		}
-		tail = last(append(tail, lines...), n)
-		if more == 0 || len(lines) == 0 {
+		tail = append(tail, page...)
+		tail = tail[max(0, len(tail)-n):]
+		if len(page) < readPage {
 			return tail, nil
 		}
-		from = lines[len(lines)-1].Seq + 1
+		after = page[len(page)-1].Seq
 	}
+	return nil, err
+}
+
+// beforeTail returns a number after which a room has n lines or more, or all that it has.
+// A log is read forwards, so it steps back from the end, four times as far each time.
+func (l *Log) beforeTail(ctx context.Context, room string, n int) (uint64, error) {
+	bounds, err := l.Bounds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for back := uint64(n); bounds.First+back < bounds.Last; back *= 4 {
+		after := bounds.Last - back
+		lines, more, err := l.get(ctx, getRequest{Seq: after + 1, NextFor: prefix + room, Batch: 1})
+		if err != nil || uint64(len(lines))+more >= uint64(n) {
+			return after, err
+		}
+	}
+	return bounds.First - 1, nil
 }

@@ -12,9 +12,8 @@ const (
 	lineBytes   = 256     // of a line, beside its text
 )
 
-// recent is a window onto the last lines that Follow gave. The emitter of a log
-// of its own takes its lines here: a consumer for it alone costs more than
-// storing them did. Readers of a cluster's log find here what a replica lacks.
+// recent is a window onto the last lines that Follow gave. The emitter takes its lines
+// here: reading them for it alone costs more than storing them did.
 type recent struct {
 	mu    sync.Mutex
 	lines []wire.Message // of consecutive numbers; only ever appended to
@@ -59,7 +58,7 @@ func (r *recent) forget() {
 	r.lines = slices.Clone(r.lines[drop:])
 }
 
-// after returns up to n lines after a number, and what is closed when more come.
+// after returns up to n lines after a number, and a channel that is closed when more lines come.
 // Not known are the lines that the window does not reach back to.
 func (r *recent) after(seq uint64, n int) (lines []wire.Message, known bool, grown <-chan struct{}) {
 	r.mu.Lock()

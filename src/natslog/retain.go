@@ -26,7 +26,6 @@ func (l *Log) watch(ctx context.Context) {
 		case now := <-look.C:
 			l.cutOff(now) // whether anybody asks or not
 			err = l.look(ctx)
-			l.lookAtReplicas(ctx)
 			l.forgetMoved()
 			l.tend(ctx, time.Now())
 		case <-trim.C:
@@ -38,25 +37,29 @@ func (l *Log) watch(ctx context.Context) {
 	}
 }
 
-// look counts the lines whose event is not emitted.
+// look keeps known what the log holds.
 func (l *Log) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
 	to := l.emitter.to.Load()
 	info, err := l.stream.Info(ctx)
-	if err != nil {
+	if l.reached.Store(err == nil); err != nil {
 		return err
 	}
-	last := info.State.LastSeq
-	l.last.Store(last)
-	l.backlog.Store(int64(last - min(last, to)))
-	return l.checkCursor(ctx, to, last)
+	l.seen.Store(info)
+	return l.checkCursor(ctx, to, info.State.LastSeq)
+}
+
+// backlog counts the lines whose event is not emitted, as last seen.
+func (l *Log) backlog() int64 {
+	last := l.seen.Load().State.LastSeq
+	return int64(last - min(last, l.emitter.to.Load()))
 }
 
 // waiting counts the lines whose event is not emitted. It includes every line that this
 // server has acknowledged, also since the last look.
 func (l *Log) waiting() int64 {
-	return max(l.backlog.Load(), int64(l.stored.Load()-l.emitter.to.Load()))
+	return max(l.backlog(), int64(l.stored.Load()-l.emitter.to.Load()))
 }
 
 // trimShare is the part of a log that may go at once because of its age. The clock of
@@ -73,11 +76,10 @@ func (l *Log) trim(ctx context.Context, now time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
-	info, err := l.stream.Info(ctx)
-	if err != nil || info.State.Msgs == 0 {
-		return err
+	state := l.seen.Load().State
+	if state.Msgs == 0 {
+		return nil
 	}
-	state := info.State
 	keep := state.FirstSeq
 	if over := int64(state.Bytes) - l.opts.MaxBytes; l.opts.MaxBytes > 0 && over > 0 {
 		// Lines are about of one size; a trim that was not enough is followed by another.

@@ -2,10 +2,11 @@ package natslog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -17,13 +18,11 @@ const (
 	firstTry = 300 * time.Millisecond
 	lastTry  = 1200 * time.Millisecond
 	tryAgain = 20 * time.Millisecond
+
+	// apiLimit is for one answer: JetStream checks a log's messages before it answers that
+	// it has a snapshot.
+	apiLimit = time.Minute
 )
-
-// unavailable is the status of an answer when nobody serves the subject, or its server
-// is about to stop.
-const unavailable = "503"
-
-var errNotNow = errors.New("no member answers now")
 
 // ask calls f until it has an answer, or ctx ends. In a cluster a member that stops, or
 // one without a leader, leaves a question unanswered: then it is asked again, with more
@@ -47,6 +46,35 @@ func (l *Log) ask(ctx context.Context, f func(context.Context) error) error {
 // question, or no server leads JetStream, which has an election of its own.
 func retryable(err error) bool {
 	var refused *jetstream.APIError
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errNotNow) ||
-		errors.As(err, &refused) && refused.ErrorCode == jetstream.ErrorCode(server.JSClusterNotAvailErr)
+	return errors.Is(err, nats.ErrNoResponders) || errors.As(err, &refused) && refused.Code == http.StatusServiceUnavailable
+}
+
+// api asks JetStream's API for something that the client library does not offer. It
+// returns the answer's error, too.
+func api(ctx context.Context, conn *nats.Conn, subject string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	defer cancel()
+	msg, err := conn.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return err
+	}
+	return parseAnswer(msg.Data, answer)
+}
+
+// parseAnswer reads an answer of JetStream's API, and returns the error that it has.
+func parseAnswer(text []byte, answer any) error {
+	var failed struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(text, &failed); err != nil {
+		return err
+	}
+	if failed.Error != nil {
+		return failed.Error
+	}
+	return json.Unmarshal(text, answer)
 }

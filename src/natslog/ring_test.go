@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatlab/src/chat"
+	"chatlab/src/mtls"
 	"chatlab/src/natslog"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
@@ -57,7 +58,7 @@ func newRing(t *testing.T, n int) *ring {
 func (r *ring) options(i int) natslog.Options {
 	return natslog.Options{
 		Dir: filepath.Join(r.dir, fmt.Sprint("node", i)), Node: fmt.Sprint("node", i), MaxBacklog: 1 << 20,
-		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.ca.Files(fmt.Sprint("node", i, "-chatd"))},
+		Cluster: &natslog.Cluster{Listen: r.peers[i], PeersFile: r.fileOf(i), TLS: r.ca.Files(mtls.Chatd, fmt.Sprint("node", i))},
 		Logger:  slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"chatlab/src/chat"
+	"chatlab/src/mtls"
 )
 
 // boot starts the embedded server and connects to it.
@@ -34,7 +36,7 @@ func (l *Log) boot(ctx context.Context) error {
 	if l.server, err = server.NewServer(opts); err != nil {
 		return err
 	}
-	said := &serverLog{to: l.logger, broken: l.cannotWrite}
+	said := &serverLog{to: l.logger, refused: mtls.NewRefusals(l.logger), broken: l.cannotWrite}
 	l.server.SetLoggerV2(said, false, false, false)
 	l.server.Start()
 	if why := said.fatal.Load(); why != nil {
@@ -66,7 +68,7 @@ func (l *Log) start(ctx context.Context) error {
 	l.tasks.Go(l.probeStore)
 	if l.opts.Cluster == nil {
 		l.disk = newDisk(filepath.Join(l.opts.Dir, server.JetStreamStoreDir))
-		l.tasks.Go(func() { l.disk.run(l.closed) })
+		l.tasks.Go(func() { l.disk.run(l.life.Done()) })
 		if err := l.bring(context.WithoutCancel(ctx), getTimeout); err != nil {
 			return err
 		}
@@ -79,20 +81,16 @@ func (l *Log) start(ctx context.Context) error {
 func (l *Log) connect() (err error) {
 	options := []nats.Option{nats.InProcessServer(l.server), nats.Name(l.opts.Node), nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.logger.Debug("nats", "err", err) })}
+	publishing := []jetstream.JetStreamOpt{jetstream.WithPublishAsyncMaxPending(maxPending)}
 	if l.opts.Cluster != nil {
 		options = append(options, nats.UserInfo(logUser, l.opts.Cluster.password))
+		publishing = append(publishing, jetstream.WithPublishAsyncTimeout(publishTry))
 	}
 	l.conn, err = nats.Connect("", options...)
 	if err != nil {
 		return err
 	}
-	if l.js, err = jetstream.New(l.conn); err != nil {
-		return err
-	}
-	if l.publisher, err = newPublisher(l.conn, l.closed, l.store.broken); err != nil {
-		return err
-	}
-	l.push, err = l.conn.JetStream()
+	l.js, err = jetstream.New(l.conn, publishing...)
 	return err
 }
 
@@ -104,45 +102,62 @@ func (l *Log) declare(ctx context.Context) error {
 	if err := l.look(ctx); err != nil {
 		return err
 	}
-	l.lookAtReplicas(ctx)
 	close(l.declared)
 	return nil
 }
 
-// create makes the stream and the bucket beside it what they have to be.
+// create makes the log known, with its epochs and its cursor.
 func (l *Log) create(ctx context.Context) error {
-	cfg := jetstream.StreamConfig{
-		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas(),
-		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Duplicates: chat.Window,
-		AllowDirect: true, MaxMsgSize: maxPayload,
-	}
-	if l.opts.Cluster != nil {
-		cfg.RePublish = &jetstream.RePublish{Source: subjects, Destination: feedPrefix + "{{wildcard(1)}}"}
-	}
 	var err error
-	if l.stream, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
-		return fmt.Errorf("stream: %w", err)
+	if l.stream, l.state, err = l.declareStreams(ctx); err != nil {
+		return err
 	}
-	bucket := jetstream.KeyValueConfig{Bucket: stateBucket, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas()}
-	if l.state, err = l.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
-		return fmt.Errorf("bucket: %w", err)
-	}
-	if err = l.findEpoch(ctx); err != nil {
+	if err := l.findEpoch(ctx); err != nil {
 		return fmt.Errorf("epochs: %w", err)
 	}
-	if err = l.placeEvents(ctx); err != nil {
+	if err := l.placeEvents(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
 	return nil
 }
 
+// declareStreams makes the stream and the bucket beside it what they have to be. It leaves
+// them as they are while the log moves to this member alone:
+// another may have the only replica.
+func (l *Log) declareStreams(ctx context.Context) (log jetstream.Stream, state jetstream.KeyValue, err error) {
+	if l.opts.Cluster.shrinks() {
+		if log, err = l.js.Stream(ctx, streamName); err == nil {
+			state, err = l.js.KeyValue(ctx, stateBucket)
+		}
+		return log, state, err
+	}
+	cfg := jetstream.StreamConfig{
+		Name: streamName, Subjects: []string{subjects}, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas(),
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Duplicates: chat.Window,
+		AllowDirect: true, MaxMsgSize: maxPayload, RePublish: &jetstream.RePublish{Source: subjects, Destination: feedPrefix + "{{wildcard(1)}}"},
+	}
+	if log, err = l.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		return nil, nil, fmt.Errorf("stream: %w", err)
+	}
+	bucket := jetstream.KeyValueConfig{Bucket: stateBucket, Storage: jetstream.FileStorage, Replicas: l.opts.Cluster.replicas()}
+	if state, err = l.js.CreateOrUpdateKeyValue(ctx, bucket); err != nil {
+		return nil, nil, fmt.Errorf("bucket: %w", err)
+	}
+	return log, state, nil
+}
+
 // serverLog gives the embedded server's log to slog; what it only notes is of
 // no interest here. It keeps why the server gave up.
 type serverLog struct {
-	to     *slog.Logger
-	broken func(error) // called when the server cannot write its files
-	fatal  atomic.Pointer[string]
+	to      *slog.Logger
+	refused *mtls.Refusals
+	broken  func(error) // called when the server cannot write its files
+	fatal   atomic.Pointer[string]
 }
+
+// badRoute matches the server's line of a route that TLS does not admit. A member tries
+// again every second.
+var badRoute = regexp.MustCompile(`^(\S+) - rid:\d+ - (TLS route handshake error: .*)$`)
 
 func (s *serverLog) Noticef(format string, v ...any) {
 	s.to.Debug("nats: " + fmt.Sprintf(format, v...))
@@ -150,6 +165,10 @@ func (s *serverLog) Noticef(format string, v ...any) {
 func (s *serverLog) Warnf(format string, v ...any) { s.to.Warn("nats: " + fmt.Sprintf(format, v...)) }
 func (s *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
+	if m := badRoute.FindStringSubmatch(text); m != nil {
+		s.refused.Say(m[1], errors.New(m[2]))
+		return
+	}
 	s.to.Error("nats: " + text)
 	if err := writeError(text); err != nil {
 		s.broken(err)

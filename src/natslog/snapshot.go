@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -20,18 +18,23 @@ import (
 // snapshotChunk is the size of the messages that carry a snapshot, in bytes.
 const snapshotChunk = maxPayload / 2
 
-// requestLimit is how long one answer may take: JetStream checks a log's messages before
-// it answers that it has a snapshot.
-const requestLimit = time.Minute
-
 // snapshotPaths returns the two files of a stream's snapshot: its description (a
 // server.JSApiStreamRestoreRequest) and its data as JetStream sends it.
 func snapshotPaths(dir, stream string) (about, data string) {
 	return filepath.Join(dir, stream+".json"), filepath.Join(dir, stream+".snapshot")
 }
 
-// saveStream writes a snapshot of a stream into a folder and syncs it. JetStream checks
-// each message against its checksum first.
+func readSnapshot(dir, stream string) (about server.JSApiStreamRestoreRequest, err error) {
+	path, _ := snapshotPaths(dir, stream)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return about, err
+	}
+	return about, json.Unmarshal(text, &about)
+}
+
+// saveStream writes a snapshot of a stream into a folder. JetStream checks each message
+// against its checksum first.
 func (l *Log) saveStream(ctx context.Context, stream, dir string) error {
 	inbox := nats.NewInbox()
 	chunks, err := l.conn.SubscribeSync(inbox)
@@ -41,21 +44,22 @@ func (l *Log) saveStream(ctx context.Context, stream, dir string) error {
 	defer func() { _ = chunks.Unsubscribe() }()
 	var answer server.JSApiStreamSnapshotResponse
 	ask := server.JSApiStreamSnapshotRequest{DeliverSubject: inbox, NoConsumers: true, ChunkSize: snapshotChunk, CheckMsgs: true}
-	if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamSnapshotT, stream), ask, &answer); err != nil {
+	if err := api(ctx, l.conn, fmt.Sprintf(server.JSApiStreamSnapshotT, stream), ask, &answer); err != nil {
 		return err
-	}
-	if answer.Error != nil {
-		return fmt.Errorf("snapshot of %s: %w", stream, answer.Error)
 	}
 	about, err := json.Marshal(server.JSApiStreamRestoreRequest{Config: *answer.Config, State: *answer.State})
 	if err != nil {
 		return err
 	}
 	aboutPath, dataPath := snapshotPaths(dir, stream)
-	if err := writeSynced(aboutPath, func(w io.Writer) error { _, err := w.Write(about); return err }); err != nil {
+	if err := os.WriteFile(aboutPath, about, 0o640); err != nil {
 		return err
 	}
-	return writeSynced(dataPath, func(w io.Writer) error { return receiveChunks(ctx, chunks, w) })
+	data, err := os.OpenFile(dataPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	return errors.Join(receiveChunks(ctx, chunks, data), data.Close())
 }
 
 // receiveChunks writes the messages of a snapshot until the empty one that ends it.
@@ -67,7 +71,7 @@ func receiveChunks(ctx context.Context, chunks *nats.Subscription, w io.Writer) 
 		}
 		if len(msg.Data) == 0 {
 			if status := msg.Header.Get("Status"); status != "" && status != "204" {
-				return errors.New("snapshot: status " + status + " " + msg.Header.Get("Description"))
+				return statusError(msg)
 			}
 			return nil
 		}
@@ -89,127 +93,54 @@ func (l *Log) restoreStream(ctx context.Context, stream, dir string, ask server.
 		ask.Config.Subjects = []string{movedTopic} // until all is restored
 	}
 	var answer server.JSApiStreamRestoreResponse
-	if err := l.api(ctx, fmt.Sprintf(server.JSApiStreamRestoreT, stream), ask, &answer); err != nil {
+	if err := api(ctx, l.conn, fmt.Sprintf(server.JSApiStreamRestoreT, stream), ask, &answer); err != nil {
 		return err
-	}
-	if answer.Error != nil {
-		return fmt.Errorf("restore of %s: %w", stream, answer.Error)
 	}
 	_, dataPath := snapshotPaths(dir, stream)
 	made, err := l.sendChunks(ctx, answer.DeliverSubject, dataPath)
-	switch {
-	case err != nil:
-		return fmt.Errorf("restore of %s: %w", stream, err)
-	case made.Msgs != ask.State.Msgs || made.LastSeq != ask.State.LastSeq:
-		return fmt.Errorf("restore of %s: %d messages up to %d, the snapshot has %d up to %d",
-			stream, made.Msgs, made.LastSeq, ask.State.Msgs, ask.State.LastSeq)
+	if err == nil && (made.Msgs != ask.State.Msgs || made.LastSeq != ask.State.LastSeq) {
+		err = fmt.Errorf("%d messages up to %d, the snapshot has %d up to %d", made.Msgs, made.LastSeq, ask.State.Msgs, ask.State.LastSeq)
 	}
-	return nil
+	return err
 }
 
-func readSnapshot(dir, stream string) (server.JSApiStreamRestoreRequest, error) {
-	var about server.JSApiStreamRestoreRequest
-	path, _ := snapshotPaths(dir, stream)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return about, err
-	}
-	return about, json.Unmarshal(text, &about)
-}
-
-// sendChunks sends a file in chunks, waits for the receipt of each, and returns the
-// state of the stream that was made of them.
-func (l *Log) sendChunks(ctx context.Context, subject, path string) (server.StreamState, error) {
-	var none server.StreamState
+// sendChunks sends a file in chunks, and an empty one that ends it. It waits for the
+// receipt of each, and returns the state of the stream that was made of them.
+func (l *Log) sendChunks(ctx context.Context, subject, path string) (made server.StreamState, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return none, err
+		return made, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	chunk := make([]byte, snapshotChunk)
-	for in := bufio.NewReaderSize(f, snapshotChunk); ; {
-		n, err := io.ReadFull(in, chunk)
-		if n > 0 {
-			receipt, err := l.sendChunk(ctx, subject, chunk[:n])
-			if err != nil {
-				return none, err
-			}
-			if _, err := parseCreated(receipt.Data); len(receipt.Data) > 0 && err != nil {
-				return none, err
-			}
+	for chunk := make([]byte, snapshotChunk); ; {
+		n, err := f.Read(chunk)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return made, err
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
+		var created server.JSApiStreamCreateResponse
+		receipt, err := l.sendChunk(ctx, subject, chunk[:n])
+		if err == nil && (n == 0 || len(receipt.Data) > 0) {
+			err = parseAnswer(receipt.Data, &created)
 		}
-		if err != nil {
-			return none, err
+		switch {
+		case err != nil:
+			return made, err
+		case n == 0 && created.StreamInfo == nil:
+			return made, errors.New("the answer names no stream")
+		case n == 0:
+			return created.State, nil
 		}
 	}
-	receipt, err := l.sendChunk(ctx, subject, nil)
-	if err != nil {
-		return none, err
-	}
-	return parseCreated(receipt.Data)
 }
 
 // sendChunk sends a chunk again while this server does not know yet that another one
 // waits for it: it was not delivered then.
-func (l *Log) sendChunk(ctx context.Context, subject string, chunk []byte) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+func (l *Log) sendChunk(ctx context.Context, subject string, chunk []byte) (receipt *nats.Msg, err error) {
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
 	defer cancel()
-	for {
-		receipt, err := l.conn.RequestWithContext(ctx, subject, chunk)
-		if !errors.Is(err, nats.ErrNoResponders) || !wait.Sleep(ctx, tryAgain) {
-			return receipt, err
-		}
-	}
-}
-
-func parseCreated(text []byte) (server.StreamState, error) {
-	var made server.JSApiStreamCreateResponse
-	switch err := json.Unmarshal(text, &made); {
-	case err != nil:
-		return server.StreamState{}, err
-	case made.Error != nil:
-		return server.StreamState{}, made.Error
-	case made.StreamInfo == nil:
-		return server.StreamState{}, errors.New("the answer names no stream")
-	}
-	return made.State, nil
-}
-
-// api asks JetStream's API something that the client library does not offer.
-func (l *Log) api(ctx context.Context, subject string, question, answer any) error {
-	return request(ctx, l.conn, subject, question, answer)
-}
-
-func request(ctx context.Context, conn *nats.Conn, subject string, question, answer any) error {
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
-	defer cancel()
-	msg, err := conn.RequestWithContext(ctx, subject, body)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(msg.Data, answer)
-}
-
-// writeSynced writes a new file and syncs it.
-func writeSynced(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o640)
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriterSize(f, snapshotChunk)
-	err = write(out)
-	if err == nil {
-		err = out.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	wait.Until(ctx, tryAgain, func() bool {
+		receipt, err = l.conn.RequestWithContext(ctx, subject, chunk)
+		return !errors.Is(err, nats.ErrNoResponders)
+	})
+	return receipt, err
 }

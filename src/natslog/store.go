@@ -1,14 +1,15 @@
 package natslog
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/wait"
 )
 
 // store knows whether the log's files can be written. After its first write error
@@ -16,13 +17,10 @@ import (
 // it off. So the log refuses every line from then on, tries a small write each second,
 // and ends when that succeeds: chatd's supervisor then opens it anew.
 type store struct {
-	dir string
-
-	mu     sync.Mutex
-	reason error         // why it cannot be written; nil: it can
-	over   error         // why the log has to be opened anew
-	ended  chan struct{} // closed with over
-	broken chan struct{} // closed with reason: JetStream answers nothing from then on
+	broken context.Context // its cause is the first write error: JetStream answers nothing from then on
+	fail   context.CancelCauseFunc
+	over   context.Context // its cause is why the log has to be opened anew
+	reopen context.CancelCauseFunc
 }
 
 const (
@@ -34,80 +32,58 @@ const (
 // diskErrors are errors of files only: connections do not have them.
 var diskErrors = []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS}
 
-func newStore(dir string) *store {
-	return &store{dir: dir, ended: make(chan struct{}), broken: make(chan struct{})}
+func newStore() store {
+	var s store
+	s.broken, s.fail = context.WithCancelCause(context.Background())
+	s.over, s.reopen = context.WithCancelCause(context.Background())
+	return s
 }
 
 // writable returns nil, or why lines are refused.
-func (s *store) writable() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reason == nil {
+func (l *Log) writable() error {
+	reason := context.Cause(l.store.broken)
+	if reason == nil {
 		return nil
 	}
-	return errs.Wrap(s.reason, errs.Unavailable, "the chat log cannot be written").WithRetry(time.Second).
-		WithFix("see that chatd can write to %s and that its disk has room; chatd then opens the log anew by itself", s.dir)
+	return errs.Wrap(reason, errs.Unavailable, "the chat log cannot be written").WithRetry(time.Second).
+		WithFix("see that chatd can write to %s and that its disk has room; chatd then opens the log anew by itself", l.opts.Dir)
 }
 
-// failed notes that a write failed, and returns whether that is news. An input or output
-// error ends the log at once: only a fresh start reads the content of the disk.
-func (s *store) failed(err error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	news := s.reason == nil
-	if news {
-		s.reason = err
-		close(s.broken)
+// cannotWrite notes that a write failed. An input or output error ends the log at once:
+// only a fresh start reads the content of the disk.
+func (l *Log) cannotWrite(err error) {
+	if l.store.broken.Err() == nil {
+		l.logger.Error("the chat log cannot be written: every line is refused until it can", "dir", l.opts.Dir, "err", err)
 	}
+	l.store.fail(err)
 	if errors.Is(err, syscall.EIO) {
-		s.end(errs.Wrap(err, errs.Unavailable, "the chat log in %s has to be opened anew", s.dir))
-	}
-	return news
-}
-
-// reopen ends the log, which is opened anew.
-func (s *store) reopen(why error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.end(why)
-}
-
-// end ends the log; mu is held.
-func (s *store) end(why error) {
-	if s.over == nil {
-		s.over = why
-		close(s.ended)
+		l.store.reopen(errs.Wrap(err, errs.Unavailable, "the chat log in %s has to be opened anew", l.opts.Dir))
 	}
 }
 
-// probe writes a little, and ends the log if that succeeds after a failure.
-func (s *store) probe() error {
-	err := s.tryWrite()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil && s.reason != nil {
-		s.end(errs.Wrap(s.reason, errs.Unavailable, "the chat log in %s can be written again and is opened anew", s.dir))
-	}
-	return err
+// probeStore keeps known whether the log can be written, until it closes.
+func (l *Log) probeStore() {
+	wait.Every(l.life, probeEvery, func() {
+		reason := context.Cause(l.store.broken)
+		switch err := tryWrite(l.opts.Dir, reason != nil); {
+		case err != nil:
+			l.cannotWrite(err)
+		case reason != nil:
+			l.store.reopen(errs.Wrap(reason, errs.Unavailable, "the chat log in %s can be written again and is opened anew", l.opts.Dir))
+		}
+	})
 }
 
-func (s *store) tryWrite() error {
-	f, err := os.CreateTemp(s.dir, probeName)
+func tryWrite(dir string, sync bool) error {
+	f, err := os.CreateTemp(dir, probeName)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(make([]byte, probeSize))
-	if err == nil && s.writable() != nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
-}
-
-// why returns why the log has to be opened anew, or nil.
-func (s *store) why() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.over
 }
 
 // writeError returns the write error that a message of JetStream reports, or nil:
@@ -122,26 +98,4 @@ func writeError(message string) error {
 		return errors.New(message)
 	}
 	return nil
-}
-
-// probeStore keeps known whether the log can be written, until it closes.
-func (l *Log) probeStore() {
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := l.store.probe(); err != nil {
-				l.cannotWrite(err)
-			}
-		case <-l.closed:
-			return
-		}
-	}
-}
-
-func (l *Log) cannotWrite(err error) {
-	if l.store.failed(err) {
-		l.logger.Error("the chat log cannot be written: every line is refused until it can", "dir", l.opts.Dir, "err", err)
-	}
 }

@@ -15,7 +15,7 @@ const (
 	whoEnd     = "end"                  // header of a member's last one
 )
 
-// Presence answers who is in a room of this server.
+// Presence returns the users in a room of this server.
 func (l *Log) Presence(users func(room string) []string) { l.users.Store(&users) }
 
 // Elsewhere implements [chat.Presence]: it asks the members that are connected.
