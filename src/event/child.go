@@ -114,7 +114,7 @@ func (em *Emitter) runOne(ctx context.Context) (took bool, err error) {
 	return took, errors.Join(ackErr, err)
 }
 
-// write sends what is due until the logger is gone or ctx ends.
+// write sends waiting events until the logger is gone or ctx ends.
 func (em *Emitter) write(ctx context.Context, in io.WriteCloser, gone <-chan struct{}) {
 	defer func() { _ = in.Close() }()
 	unblock := context.AfterFunc(ctx, func() { _ = in.Close() })

@@ -28,7 +28,7 @@
 //
 // says that the first N lines since the pipe or connection was opened are
 // safe: in the spool (the logger to its parent) or in the database (logd to
-// the logger). N never falls and never exceeds what was sent. `ack 0` is the
+// the logger). N never falls and never exceeds the number of lines sent. `ack 0` is the
 // greeting: of a logger that has opened its spool, of a log server that has
 // accepted the logger's certificate.
 //

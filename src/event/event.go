@@ -11,6 +11,12 @@ import (
 // MaxLine is the longest line in bytes, its LF included.
 const MaxLine = 64 << 10
 
+// Servers and Categories are those of the lab's events.
+var (
+	Servers    = []string{"auth", "chat"}
+	Categories = []string{"signin", "signup", "chat"}
+)
+
 // Event is one thing that happened.
 type Event struct {
 	ID       ID
@@ -48,7 +54,7 @@ func appendField(dst []byte, s string, slash bool) []byte {
 }
 
 // Parse reads a line, with or without its LF. A `0/` line gets a new ID of
-// now. Fails with code bad_event, saying what is wrong and never quoting the
+// now. Fails with code bad_event, naming the mistake and never quoting the
 // line: events hold what users typed.
 func Parse(line []byte, now time.Time) (Event, error) {
 	if len(line) > MaxLine {

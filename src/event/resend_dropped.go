@@ -6,7 +6,7 @@ import "strings"
 
 // toResend forgets what a dead logger did not acknowledge, as if it had been
 // acknowledged, and writes each line to the log. A test builds servers with
-// this to prove that a drill sees what is lost; no other build has it.
+// this to prove that a drill sees the loss; no other build has it.
 func (em *Emitter) toResend() []*item {
 	for _, it := range em.written {
 		for line := range strings.Lines(string(it.buf)) {

@@ -24,20 +24,24 @@ type Server struct {
 }
 
 // Listen binds a server on host:port (port 0: any free one), its data in dir,
-// which is made where it is missing (0700). The server knows no users: bind it
-// where only the log server reaches it. Fails with code usage.
+// which is made where it is missing (0700). The server knows no users: it is for tests,
+// and for ListenTLS. Fails with code usage.
 func Listen(addr, dir string) (*Server, error) {
 	dir, err := folder(dir)
 	if err != nil {
 		return nil, err
 	}
+	return listen(ferretdb.ListenerConfig{TCP: addr}, dir)
+}
+
+func listen(at ferretdb.ListenerConfig, dir string) (*Server, error) {
 	db, err := ferretdb.New(&ferretdb.Config{
-		Listener: ferretdb.ListenerConfig{TCP: addr},
+		Listener: at,
 		Logger:   slog.New(slog.DiscardHandler),
 		Handler:  "sqlite", SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {
-		return nil, errs.E(errs.Usage, "embedded database on %s: %w", addr, err).
+		return nil, errs.E(errs.Usage, "embedded database on %s%s: %w", at.TCP, at.Unix, err).
 			WithFix("stop what holds the address or the folder %s", dir)
 	}
 	return &Server{db: db, dir: dir, uri: db.MongoDBURI()}, nil

@@ -162,7 +162,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	births := auto.NewGaugeVec(prometheus.GaugeOpts{Name: "newest_timestamp_seconds",
 		Help: "Birth of the newest event stored since the start, as Unix time; 0: none."}, []string{"server"})
 	m.newest = map[string]*newest{}
-	for _, server := range []string{"auth", "chat"} { // others are no lab's: a label for each would have no end
+	for _, server := range event.Servers { // others are no lab's: a label for each would have no end
 		m.newest[server] = &newest{gauge: births.WithLabelValues(server)}
 	}
 	return m

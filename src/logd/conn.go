@@ -15,6 +15,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/event"
+	"chatlab/src/mtls"
 	"chatlab/src/wait"
 )
 
@@ -26,6 +27,7 @@ const maxChunk = 256
 type conn struct {
 	s    *Server
 	c    net.Conn
+	role mtls.Role           // of the peer
 	room *semaphore.Weighted // maxInFlight bytes
 	read uint64              // lines, heartbeats not counted
 	wake chan struct{}       // a reply is due
@@ -43,8 +45,8 @@ type chunk struct {
 	bytes  int64
 }
 
-func newConn(s *Server, c net.Conn) *conn {
-	return &conn{s: s, c: c, room: semaphore.NewWeighted(maxInFlight), wake: make(chan struct{}, 1)}
+func newConn(s *Server, c net.Conn, role mtls.Role) *conn {
+	return &conn{s: s, c: c, role: role, room: semaphore.NewWeighted(maxInFlight), wake: make(chan struct{}, 1)}
 }
 
 // run returns why the connection ended; nil: the logger left.
@@ -57,11 +59,12 @@ func (c *conn) run(ctx context.Context) error {
 	writing.Go(func() { cancel(c.replies(ctx)) })
 	br := bufio.NewReaderSize(c.c, event.MaxLine)
 	err := c.lines(ctx, br)
-	var bad *errs.Error
-	if errors.As(err, &bad) && bad.Code == errs.BadEvent {
+	if code := errs.CodeOf(err); code == errs.BadEvent || code == errs.Unavailable {
 		// Lines before the bad one are stored and acknowledged first.
-		c.s.metrics.bad.Inc()
-		c.refuse(c.read+1, errs.Public(err))
+		if code == errs.BadEvent {
+			c.s.metrics.bad.Inc()
+		}
+		c.refuse(code, c.read+1, errs.Public(err))
 		c.drain(br)
 	}
 	cancel(err)
@@ -86,7 +89,7 @@ func (c *conn) drain(br *bufio.Reader) {
 	}
 }
 
-// lines hands on what comes until a line is bad or the connection ends.
+// lines hands on received lines until a line is bad or the connection ends.
 func (c *conn) lines(ctx context.Context, br *bufio.Reader) error {
 	for {
 		ch, err := c.chunk(br)
@@ -118,7 +121,11 @@ func (c *conn) chunk(br *bufio.Reader) (chunk, error) {
 		if len(line) == 1 {
 			continue // a heartbeat
 		}
-		e, err := event.Parse(line, time.Now())
+		now := time.Now()
+		e, err := event.Parse(line, now)
+		if err == nil {
+			err = admit(c.role, e, now)
+		}
 		if err != nil {
 			return ch, err
 		}
@@ -165,16 +172,16 @@ func (c *conn) storedChunk(ch chunk, why map[int]string) {
 	}
 	c.mu.Unlock()
 	if first < len(ch.events) {
-		c.refuse(upto+1, why[first])
+		c.refuse(errs.BadEvent, upto+1, why[first])
 	}
 	c.poke()
 }
 
 // refuse makes line n the last of the connection, unless an earlier one is.
-func (c *conn) refuse(n uint64, why string) {
+func (c *conn) refuse(code errs.Code, n uint64, why string) {
 	c.mu.Lock()
 	if c.refusal == nil || n < c.refusal.Line {
-		c.refusal = &event.Reply{Code: errs.BadEvent, Line: n, Text: why}
+		c.refusal = &event.Reply{Code: code, Line: n, Text: why}
 	}
 	c.mu.Unlock()
 	c.poke()
@@ -198,7 +205,11 @@ func (c *conn) replies(ctx context.Context) error {
 		c.mu.Unlock()
 		line := event.AppendAck(nil, stored)
 		if refusal != nil && refusal.Line == stored+1 {
-			line = event.AppendReply(line, *refusal)
+			said := *refusal
+			if said.Code != errs.BadEvent {
+				said.Line = 0 // it is not about this line alone
+			}
+			line = event.AppendReply(line, said)
 		} else {
 			refusal = nil
 		}

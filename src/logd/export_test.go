@@ -14,8 +14,10 @@ func (r *Retention) Hasten() { r.every = time.Millisecond }
 // Gathering sets the time from a small batch to the next, before it serves.
 func (s *Server) Gathering(d time.Duration) { s.pace.gather = d }
 
-// MaxConns and MaxInFlight are the limits of a server and of a connection.
+// MaxConns, MaxOfPeer and MaxInFlight are the limits of a server, of a peer and of a
+// connection.
 const (
 	MaxConns    = maxConns
+	MaxOfPeer   = maxOfPeer
 	MaxInFlight = maxInFlight
 )

@@ -18,21 +18,23 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/logd"
 	"chatlab/src/mtls"
+	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
 )
 
 type server struct {
 	*logd.Server
-	files mtls.Files
-	reg   *prometheus.Registry
-	stop  func()
+	ca   *mtlstest.Authority
+	reg  *prometheus.Registry
+	said testkit.Buffer // the server's log
+	stop func()
 }
 
 func serve(t *testing.T, store logd.Store, silence time.Duration, change ...func(*logd.Server)) *server {
 	t.Helper()
-	s := &server{files: mtlstest.Files(t), reg: prometheus.NewRegistry()}
+	s := &server{ca: mtlstest.NewAuthority(t), reg: prometheus.NewRegistry()}
 	var err error
-	s.Server, err = logd.Listen("127.0.0.1:0", s.files, store, slog.New(slog.DiscardHandler), s.reg)
+	s.Server, err = logd.Listen("127.0.0.1:0", s.ca.Files(mtls.Logd, "log"), store, slog.New(slog.NewTextHandler(&s.said, nil)), s.reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +61,15 @@ type peer struct {
 	br *bufio.Reader
 }
 
+// connect connects as the logger of chatd.
 func (s *server) connect(t *testing.T) *peer {
 	t.Helper()
-	config, err := mtls.Client(s.files)
+	return s.connectAs(t, mtls.ChatdLogger, "chat")
+}
+
+func (s *server) connectAs(t *testing.T, role mtls.Role, node string) *peer {
+	t.Helper()
+	config, err := mtls.Client(s.ca.Files(role, node), mtls.Logd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -20,6 +21,7 @@ import (
 // Limits of a server.
 const (
 	maxConns    = 64      // connections at a time
+	maxOfPeer   = 8       // of one role on one node
 	maxInFlight = 2 << 20 // bytes read of a connection and not acknowledged
 )
 
@@ -48,17 +50,18 @@ type Server struct {
 	tls     *tls.Config
 	queue   chan chunk
 	metrics *metrics
+	refused *mtls.Refusals
+	places  *mtls.Places
 	pace    pace
 
-	mu    sync.Mutex
-	away  error // why the last batch was not stored, or nil
-	conns int
+	mu   sync.Mutex
+	away error // why the last batch was not stored, or nil
 }
 
 // Listen binds the server on host:port. Metrics go to reg. Fails with code
 // usage.
 func Listen(addr string, files mtls.Files, store Store, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
-	config, err := mtls.Server(files)
+	config, err := mtls.Server(files, mtls.Admitted(mtls.Logd)...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,7 @@ func Listen(addr string, files mtls.Files, store Store, log *slog.Logger, reg pr
 		return nil, errs.E(errs.Usage, "listen: %w", err).WithFix("stop what holds the address, or set listen")
 	}
 	return &Server{store: store, log: log, ln: ln, tls: config, queue: make(chan chunk, maxConns),
-		metrics: newMetrics(reg), pace: defaultPace()}, nil
+		metrics: newMetrics(reg), refused: mtls.NewRefusals(log), places: mtls.NewPlaces(maxConns, maxOfPeer), pace: defaultPace()}, nil
 }
 
 // Addr returns the address that was bound.
@@ -90,7 +93,7 @@ func (s *Server) setAway(err error) {
 	s.away = err
 }
 
-// Serve takes connections until ctx ends. What is not acknowledged by then
+// Serve takes connections until ctx ends. Events not acknowledged by then
 // stays with the loggers.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -116,49 +119,43 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 }
 
-// enter counts a connection in, where there is room for it.
-func (s *Server) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns >= maxConns {
-		return false
-	}
-	s.conns++
-	s.metrics.connections.Set(float64(s.conns))
-	return true
-}
-
-func (s *Server) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns--
-	s.metrics.connections.Set(float64(s.conns))
-}
-
 // serve takes one connection from its handshake to its end.
 func (s *Server) serve(ctx context.Context, raw net.Conn) {
 	defer func() { _ = raw.Close() }()
 	closing := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer closing()
 	tc := tls.Server(raw, s.tls)
-	if err := s.handshake(ctx, tc); err != nil {
+	peer, err := s.handshake(ctx, tc)
+	if errors.Is(err, io.EOF) {
+		// A look whether the port answers: healthd's are many, and no attack.
+		s.log.Debug("connection left before it showed a certificate", "addr", raw.RemoteAddr())
+		return
+	}
+	if err != nil {
 		s.metrics.refused.Inc()
-		s.log.Warn("connection refused", "addr", raw.RemoteAddr(), "err", err)
+		s.refused.Say(raw.RemoteAddr().String(), err)
 		return
 	}
-	c := newConn(s, tc)
-	if !s.enter() {
-		c.answer(event.AppendReply(nil, event.Reply{Code: errs.Unavailable, Text: "too many connections"}))
+	c := newConn(s, tc, peer.Role)
+	if err := s.places.Enter(peer); err != nil {
+		s.refused.Say(raw.RemoteAddr().String(), err)
+		_ = c.answer(event.AppendReply(nil, event.Reply{Code: errs.CodeOf(err), Text: errs.Public(err)}))
 		return
 	}
-	defer s.leave()
-	s.log.Info("logger connected", "addr", raw.RemoteAddr(), "name", tc.ConnectionState().PeerCertificates[0].Subject.CommonName)
-	err := c.run(ctx)
-	s.log.Info("logger left", "addr", raw.RemoteAddr(), "lines", c.read, "err", err)
+	defer s.places.Leave(peer)
+	s.metrics.connections.Inc()
+	defer s.metrics.connections.Dec()
+	s.log.Info("logger connected", "addr", raw.RemoteAddr(), "name", peer)
+	err = c.run(ctx)
+	s.log.Info("logger left", "addr", raw.RemoteAddr(), "name", peer, "lines", c.read, "err", err)
 }
 
-func (s *Server) handshake(ctx context.Context, tc *tls.Conn) error {
+// handshake returns the peer that has proved its role.
+func (s *Server) handshake(ctx context.Context, tc *tls.Conn) (mtls.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.pace.handshake)
 	defer cancel()
-	return tc.HandshakeContext(ctx)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return mtls.Identity{}, err
+	}
+	return mtls.PeerOf(tc.ConnectionState())
 }

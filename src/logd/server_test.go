@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -39,9 +40,9 @@ func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {
 	if !slices.Equal(store.All(), all) {
 		t.Fatal("stored other events, or in another order")
 	}
-	p.send(t, text(all[:10])+"0/auth/signin/kim/success\n")
+	p.send(t, text(all[:10])+"0/chat/chat/kim/success\n")
 	p.waitAck(t, 711)
-	if got := store.All(); len(got) != 701 || got[700].Subject != "kim" || got[700].Server != "auth" {
+	if got := store.All(); len(got) != 701 || got[700].Subject != "kim" || got[700].Server != "chat" {
 		t.Fatalf("%d events stored", len(got))
 	}
 	for name, want := range map[string]float64{"received_total": 711, "stored_total": 701, "repeats_total": 10, "lag_seconds": 711, "connections": 1} {
@@ -53,24 +54,25 @@ func TestLinesAreStoredInOrderThenAcknowledged(t *testing.T) {
 
 func TestNewestTellsTheBirthOfTheNewestEventStored(t *testing.T) {
 	s := serve(t, logdtest.NewMemory(), time.Minute)
-	p := s.connect(t)
+	peers := map[string]*peer{"auth": s.connectAs(t, mtls.AuthdLogger, "auth"), "chat": s.connect(t), "lab": s.connectAs(t, mtls.Operator, "lab")}
 	now := time.Now()
-	sent := uint64(0)
+	sent := map[string]uint64{}
 	for _, step := range []struct {
 		server string
 		born   time.Time
 		want   int64
 	}{
 		{"auth", now.Add(-time.Minute), now.Add(-time.Minute).Unix()},
-		{"auth", now.Add(-time.Hour), now.Add(-time.Minute).Unix()}, // late
-		{"auth", now.Add(time.Hour), now.Add(-time.Minute).Unix()},  // of a clock that goes wrong
-		{"other", now, now.Add(-time.Minute).Unix()},
+		{"auth", now.Add(-time.Hour), now.Add(-time.Minute).Unix()},      // late
+		{"auth", now.Add(3 * time.Minute), now.Add(-time.Minute).Unix()}, // of a clock that goes wrong
+		{"lab", now, now.Add(-time.Minute).Unix()},
 		{"chat", now, now.Add(-time.Minute).Unix()}, // has a value of its own
 		{"auth", now.Add(-time.Second), now.Add(-time.Second).Unix()},
 	} {
+		p := peers[step.server]
 		p.send(t, text([]event.Event{{ID: event.NewID(step.born), Server: step.server, Category: "c"}}))
-		sent++
-		p.waitAck(t, sent)
+		sent[step.server]++
+		p.waitAck(t, sent[step.server])
 		if got := s.metric(t, "newest_timestamp_seconds"); int64(got) != step.want { // of auth
 			t.Errorf("after %s of %v: %v, want %d", step.server, step.born, got, step.want)
 		}
@@ -98,12 +100,12 @@ func TestLineCutAnywhereIsOneLine(t *testing.T) {
 func TestPeerWithoutTheRightCertificateIsRefused(t *testing.T) {
 	store := logdtest.NewMemory()
 	s := serve(t, store, time.Second)
-	stranger, err := mtls.Client(mtlstest.Files(t))
+	stranger, err := mtls.Client(mtlstest.NewAuthority(t).Files(mtls.ChatdLogger, "chat"), mtls.Logd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stranger.InsecureSkipVerify = true
-	old, err := mtls.Client(s.files)
+	old, err := mtls.Client(s.ca.Files(mtls.ChatdLogger, "chat"), mtls.Logd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,10 +286,10 @@ func TestTooManyConnectionsAreToldSo(t *testing.T) {
 	s := serve(t, logdtest.NewMemory(), time.Minute)
 	first := s.connect(t)
 	first.reply(t)
-	for range logd.MaxConns - 1 {
-		s.connect(t).reply(t)
+	for i := range logd.MaxConns - 1 {
+		s.connectAs(t, mtls.AuthdLogger, fmt.Sprint("auth", i/logd.MaxOfPeer)).reply(t)
 	}
-	over := s.connect(t)
+	over := s.connectAs(t, mtls.Operator, "lab")
 	if r := over.reply(t); r.Code != errs.Unavailable {
 		t.Fatalf("reply %+v, want code unavailable", r)
 	}
@@ -330,7 +332,7 @@ func TestConnectionsShareBatches(t *testing.T) {
 	<-g.first
 	peers := make([]*peer, 10)
 	for i := range peers {
-		peers[i] = s.connect(t)
+		peers[i] = s.connectAs(t, mtls.ChatdLogger, fmt.Sprint("chat", i))
 		peers[i].send(t, text(some(20)))
 	}
 	for s.metric(t, "received_total") < 201 {
@@ -381,7 +383,7 @@ func TestStopEndsConnectionsThoughTheStoreIsAway(t *testing.T) {
 }
 
 func TestMistakesInTheConfiguration(t *testing.T) {
-	log, files := slog.New(slog.DiscardHandler), mtlstest.Files(t)
+	log, files := slog.New(slog.DiscardHandler), mtlstest.NewAuthority(t).Files(mtls.Logd, "log")
 	if _, err := logd.Listen("127.0.0.1:0", mtls.Files{}, logdtest.NewMemory(), log, prometheus.NewRegistry()); !errs.Is(err, errs.Usage) {
 		t.Errorf("no certificate: %v, want code usage", err)
 	}

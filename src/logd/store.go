@@ -11,7 +11,7 @@ import (
 type Store interface {
 	// Insert stores events so that they survive the loss of any one member of
 	// the database. An event whose ID is stored already, by an earlier call or
-	// earlier in this one, counts as stored and as a repeat; what was stored
+	// earlier in this one, counts as stored and as a repeat; events stored
 	// first stays. After an error any part of the events may be stored: the
 	// caller tries all of them again. Fails with code unavailable while the
 	// database is away, and with *Refused when it is there but will never take

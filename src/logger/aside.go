@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Bounds of what is set aside.
+// Bounds of the lines set aside.
 const (
 	asideMax  = 8 << 20 // bytes of a file; beyond, it becomes NAME.old
 	asideHead = 4 << 10 // bytes kept of a rejected line

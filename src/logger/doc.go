@@ -5,7 +5,7 @@
 // The spool is a folder:
 //
 //	NNNNNNNNNNNNNNNN.spool   records in order; hexadecimal, ascending
-//	cursor                   where what is stored ends: `NNNNNNNNNNNNNNNN OFFSET`
+//	cursor                   the end of the stored events: `NNNNNNNNNNNNNNNN OFFSET`
 //	rejected, damaged        what could not be relayed, for people to look at
 //	lock                     held (flock) by the one logger that uses the folder
 //

@@ -45,7 +45,7 @@ func newIntake(l *Logger) *intake {
 	return &intake{l: l, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-// run takes lines until in ends or ctx does. What was read by then is durable
+// run takes lines until in ends or ctx does. Lines read by then are durable
 // and acknowledged when it returns. It returns the number of lines that were
 // rejected.
 func (k *intake) run(ctx context.Context, in io.Reader, acks *ackWriter) (uint64, error) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"chatlab/src/mtls"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
 )
@@ -16,7 +17,7 @@ func TestALoggerThatIsWaitedForLeavesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	dir, files := t.TempDir(), mtlstest.Files(t)
+	dir, files := t.TempDir(), mtlstest.NewAuthority(t).Files(mtls.ChatdLogger, "chat")
 	old := &Config{TLS: files, Logd: []string{silent.Addr().String()}}
 	old.Spool.Dir, old.Spool.MaxBytes = dir, minSpool
 	log, _ := newLog()

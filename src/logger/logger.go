@@ -37,6 +37,7 @@ type Logger struct {
 	lock     *files.Lock
 	rejected *aside
 	logd     []string
+	files    mtls.Files
 	tls      *tls.Config
 	metrics  *metrics
 	pace     pace
@@ -48,10 +49,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Logger, error) {
 	if cfg.Spool.Dir == "" {
 		return nil, errs.E(errs.Usage, "spool.dir is not set")
 	}
-	l := &Logger{log: log, dir: cfg.Spool.Dir, logd: cfg.Logd, metrics: newMetrics(), pace: defaultPace()}
+	l := &Logger{log: log, dir: cfg.Spool.Dir, logd: cfg.Logd, files: cfg.TLS, metrics: newMetrics(), pace: defaultPace()}
 	if len(cfg.Logd) > 0 {
 		var err error
-		if l.tls, err = mtls.Client(cfg.TLS); err != nil {
+		if l.tls, err = mtls.Client(cfg.TLS, mtls.Logd); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +95,7 @@ func (l *Logger) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	acks := newAckWriter(out, l.log)
 	refused, err := newIntake(l).run(intakeCtx, in, acks)
 	within(time.Second, acks.done)
-	// Nothing is added any more: relay what is left, as long as it goes.
+	// Nothing is added any more: relay the rest, as long as that works.
 	close(r.finish)
 	limit := time.AfterFunc(l.pace.last, stopRelay)
 	defer limit.Stop()

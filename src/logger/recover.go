@@ -12,7 +12,7 @@ import (
 	"chatlab/src/errs"
 )
 
-// openSpool reads what is in dir and makes its end fit to append to. lost is
+// openSpool reads the files of dir and makes its end fit to append to. lost is
 // told of each damage found, now and later. Fails with code usage.
 func openSpool(dir string, maxBytes int64, log *slog.Logger, lost func(int64)) (*spool, error) {
 	if maxBytes < minSpool {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"chatlab/src/errs"
+	"chatlab/src/mtls"
 	"chatlab/src/wait"
 )
 
@@ -70,7 +72,7 @@ func (r *relay) run(ctx context.Context) error {
 			return nil
 		}
 		if pause.Failed() == 0 {
-			r.l.log.Warn("no log server takes events; they wait in the spool", "err", err)
+			r.l.log.Warn("no log server takes events; they wait in the spool", "err", err, "fix", errs.FixOf(err))
 		}
 		r.pause(ctx, pause.Next())
 		failures = 0
@@ -111,11 +113,11 @@ func (r *relay) connect(ctx context.Context, addr string) (took bool, err error)
 		return false, err
 	}
 	s := newSession(r, conn)
-	err = s.run(ctx)
+	err = mtls.Explain(r.l.files, s.run(ctx))
 	if s.greeted {
 		r.l.log.Info("log server left", "addr", addr, "stored", s.acked, "err", err)
 	} else {
-		r.l.log.Warn("log server does not take us", "addr", addr, "err", err)
+		r.l.log.Warn("log server does not take us", "addr", addr, "err", err, "fix", errs.FixOf(err))
 	}
 	return s.acked > 0, err
 }

@@ -50,10 +50,11 @@ func (a *ackSink) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-func run(t *testing.T, dir string, files mtls.Files, addrs ...string) *running {
+// run runs a logger of chatd.
+func run(t *testing.T, dir string, ca *mtlstest.Authority, addrs ...string) *running {
 	t.Helper()
 	var cfg Config
-	cfg.Spool.Dir, cfg.Spool.MaxBytes, cfg.Logd, cfg.TLS = dir, 8<<20, addrs, files
+	cfg.Spool.Dir, cfg.Spool.MaxBytes, cfg.Logd, cfg.TLS = dir, 8<<20, addrs, ca.Files(mtls.ChatdLogger, "chat")
 	log, buf := newLog()
 	l, err := New(t.Context(), cfg, log)
 	if err != nil {
@@ -83,12 +84,12 @@ func (r *running) send(t *testing.T, all []event.Event) {
 }
 
 // serveLogd runs a log server, at addr where that is not "".
-func serveLogd(t *testing.T, files mtls.Files, store logd.Store, addr string) (bound string, stop func()) {
+func serveLogd(t *testing.T, ca *mtlstest.Authority, store logd.Store, addr string) (bound string, stop func()) {
 	t.Helper()
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	s, err := logd.Listen(addr, files, store, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := logd.Listen(addr, ca.Files(mtls.Logd, "log"), store, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +108,9 @@ func serveLogd(t *testing.T, files mtls.Files, store logd.Store, addr string) (b
 
 // serveScript runs a TLS server that does with each connection, in turn, what
 // the script says; the last entry is for all further ones.
-func serveScript(t *testing.T, files mtls.Files, script ...func(c net.Conn, br *bufio.Reader)) string {
+func serveScript(t *testing.T, ca *mtlstest.Authority, script ...func(c net.Conn, br *bufio.Reader)) string {
 	t.Helper()
-	config, err := mtls.Server(files)
+	config, err := mtls.Server(ca.Files(mtls.Logd, "script"), mtls.ChatdLogger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,11 +155,15 @@ func same(t *testing.T, got, want []event.Event) {
 }
 
 func TestEventsAreRelayedInOrderAndTheSpoolTrimmed(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	addr, _ := serveLogd(t, files, store, "")
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	addr, _ := serveLogd(t, ca, store, "")
 	dir := t.TempDir()
-	r := run(t, dir, files, addr)
-	all := append(events(3000), logdtest.Odd()...)
+	r := run(t, dir, ca, addr)
+	odd := logdtest.Odd()
+	for i := range odd {
+		odd[i].Server = "chat"
+	}
+	all := append(events(3000), odd...)
 	r.send(t, all)
 	r.waitStored(t)
 	if err := r.end(); err != nil {
@@ -171,9 +176,9 @@ func TestEventsAreRelayedInOrderAndTheSpoolTrimmed(t *testing.T) {
 }
 
 func TestEndOfThePipeStillRelaysWhatIsLeft(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	addr, _ := serveLogd(t, files, store, "")
-	r := run(t, t.TempDir(), files, addr)
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	addr, _ := serveLogd(t, ca, store, "")
+	r := run(t, t.TempDir(), ca, addr)
 	all := events(500)
 	r.send(t, all)
 	if err := r.end(); err != nil {
@@ -183,11 +188,11 @@ func TestEndOfThePipeStillRelaysWhatIsLeft(t *testing.T) {
 }
 
 func TestBacklogOutlivesLoggersAndLogServers(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	addr, stop := serveLogd(t, files, store, "")
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	addr, stop := serveLogd(t, ca, store, "")
 	dir := t.TempDir()
 	all := events(900)
-	r := run(t, dir, files, addr)
+	r := run(t, dir, ca, addr)
 	r.send(t, all[:300])
 	r.waitStored(t)
 	stop()
@@ -195,20 +200,20 @@ func TestBacklogOutlivesLoggersAndLogServers(t *testing.T) {
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
-	r = run(t, dir, files, addr)
+	r = run(t, dir, ca, addr)
 	r.send(t, all[600:])
 	testkit.Until(t, "the log server is missed", func() bool { return strings.Contains(r.log.String(), "no log server takes events") })
-	_, stop = serveLogd(t, files, store, addr)
+	_, stop = serveLogd(t, ca, store, addr)
 	r.waitStored(t)
 	stop()
 	same(t, store.All(), all)
 }
 
 func TestStoreAwayAndBack(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
 	store.SetAway(true)
-	addr, _ := serveLogd(t, files, store, "")
-	r := run(t, t.TempDir(), files, addr)
+	addr, _ := serveLogd(t, ca, store, "")
+	r := run(t, t.TempDir(), ca, addr)
 	all := events(5000)
 	r.send(t, all)
 	if len(store.All()) > 0 {
@@ -220,20 +225,20 @@ func TestStoreAwayAndBack(t *testing.T) {
 }
 
 func TestNextLogServerIsTried(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	good, _ := serveLogd(t, files, store, "")
-	silent := serveScript(t, files, func(_ net.Conn, br *bufio.Reader) { _, _ = io.Copy(io.Discard, br) })
-	mute := serveScript(t, files, func(c net.Conn, br *bufio.Reader) {
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	good, _ := serveLogd(t, ca, store, "")
+	silent := serveScript(t, ca, func(_ net.Conn, br *bufio.Reader) { _, _ = io.Copy(io.Discard, br) })
+	mute := serveScript(t, ca, func(c net.Conn, br *bufio.Reader) {
 		_, _ = io.WriteString(c, "ack 0\n")
 		_, _ = io.Copy(io.Discard, br) // takes lines, says nothing
 	})
-	busy := serveScript(t, files, func(c net.Conn, _ *bufio.Reader) {
+	busy := serveScript(t, ca, func(c net.Conn, _ *bufio.Reader) {
 		_, _ = io.WriteString(c, "error unavailable 0 too many connections\n")
 	})
-	stranger, _ := serveLogd(t, mtlstest.Files(t), logdtest.NewMemory(), "")
+	stranger, _ := serveLogd(t, mtlstest.NewAuthority(t), logdtest.NewMemory(), "")
 	for name, bad := range map[string]string{"refusing": "127.0.0.1:1", "mute": mute, "busy": busy, "of another CA": stranger, "silent": silent, "no address": "nowhere"} {
 		t.Run(name, func(t *testing.T) {
-			r := run(t, t.TempDir(), files, bad, good)
+			r := run(t, t.TempDir(), ca, bad, good)
 			e := events(1)
 			r.send(t, e)
 			r.waitStored(t)
@@ -275,7 +280,7 @@ func acking(keep func(string), each, until int, then string) func(net.Conn, *buf
 }
 
 func TestBrokenLogServersLoseNothing(t *testing.T) {
-	files := mtlstest.Files(t)
+	ca := mtlstest.NewAuthority(t)
 	for name, then := range map[string]string{
 		"falls":            "ack 3\n",
 		"claims too much":  "ack 99999999\n",
@@ -293,8 +298,8 @@ func TestBrokenLogServersLoseNothing(t *testing.T) {
 				defer mu.Unlock()
 				stored[line] = true
 			}
-			addr := serveScript(t, files, acking(keep, 7, 70, then), acking(keep, 1, 30, then), acking(keep, 1, 1<<30, ""))
-			r := run(t, t.TempDir(), files, addr)
+			addr := serveScript(t, ca, acking(keep, 7, 70, then), acking(keep, 1, 30, then), acking(keep, 1, 1<<30, ""))
+			r := run(t, t.TempDir(), ca, addr)
 			all := events(2000)
 			r.send(t, all)
 			r.waitStored(t)
@@ -310,16 +315,16 @@ func TestBrokenLogServersLoseNothing(t *testing.T) {
 }
 
 func TestLineThatIsRefusedForGoodHoldsNothingUp(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
 	store.SetRefuse(func(e event.Event) string {
 		if strings.HasSuffix(e.Data, "13") {
 			return "unlucky"
 		}
 		return ""
 	})
-	addr, _ := serveLogd(t, files, store, "")
+	addr, _ := serveLogd(t, ca, store, "")
 	dir := t.TempDir()
-	r := run(t, dir, files, addr)
+	r := run(t, dir, ca, addr)
 	all := events(1200)
 	r.send(t, all)
 	r.waitStored(t)
@@ -346,7 +351,7 @@ func TestLineThatIsRefusedForGoodHoldsNothingUp(t *testing.T) {
 }
 
 func TestDamageIsSkippedByTheRelayAndReported(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
 	dir := t.TempDir()
 	all := events(50)
 	s := open(t, dir)
@@ -356,8 +361,8 @@ func TestDamageIsSkippedByTheRelayAndReported(t *testing.T) {
 	content := read(t, path)
 	content[len(content)/2] ^= 1
 	write(t, path, content)
-	addr, _ := serveLogd(t, files, store, "")
-	r := run(t, dir, files, addr)
+	addr, _ := serveLogd(t, ca, store, "")
+	r := run(t, dir, ca, addr)
 	r.waitStored(t)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
@@ -371,14 +376,14 @@ func TestDamageIsSkippedByTheRelayAndReported(t *testing.T) {
 }
 
 func TestSpoolThatCannotBeReadEndsTheLogger(t *testing.T) {
-	files := mtlstest.Files(t)
+	ca := mtlstest.NewAuthority(t)
 	dir := t.TempDir()
 	s := open(t, dir)
 	s.add(t, linesOf(events(10))...)
 	_ = s.close()
-	addr := serveScript(t, files, acking(func(string) {}, 1, 1<<30, ""))
+	addr := serveScript(t, ca, acking(func(string) {}, 1, 1<<30, ""))
 	var cfg Config
-	cfg.Spool.Dir, cfg.Spool.MaxBytes, cfg.Logd, cfg.TLS = dir, minSpool, []string{addr}, files
+	cfg.Spool.Dir, cfg.Spool.MaxBytes, cfg.Logd, cfg.TLS = dir, minSpool, []string{addr}, ca.Files(mtls.ChatdLogger, "chat")
 	log, _ := newLog()
 	l, err := New(t.Context(), cfg, log)
 	if err != nil {

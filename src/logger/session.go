@@ -168,7 +168,7 @@ func (s *session) reply(ctx context.Context, br *bufio.Reader, wait time.Duratio
 	return errs.E(rep.Code, "log server: %s", rep.Text)
 }
 
-// ack trims the spool by what is stored.
+// ack trims the stored events from the spool.
 func (s *session) ack(n uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

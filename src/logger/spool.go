@@ -191,7 +191,7 @@ func (s *spool) trim(p position) {
 }
 
 // saveCursor replaces the cursor file. It needs no sync: an old cursor only
-// makes the relay send again what is stored.
+// makes the relay resend stored events.
 func (s *spool) saveCursor() {
 	s.saved = time.Now()
 	path := filepath.Join(s.dir, "cursor")

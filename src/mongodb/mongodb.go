@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 )
 
 // Time limits.
@@ -30,6 +31,8 @@ type Config struct {
 	PasswordFile string `mapstructure:"password_file" usage:"file whose first line is the user's password"`
 	Database     string `mapstructure:"database" usage:"database of the event log"`
 	Collection   string `mapstructure:"collection" usage:"collection of the event log"`
+
+	TLS mtls.Files `mapstructure:"tls"` // none: no TLS
 }
 
 // The kinds of server that Log knows apart.
@@ -94,6 +97,13 @@ func clientOptions(cfg Config) (*options.ClientOptions, error) {
 	opts := options.Client().ApplyURI(cfg.URI).SetAppName("chatlab").
 		SetServerSelectionTimeout(findServer).SetConnectTimeout(findServer).SetTimeout(operation).
 		SetWriteConcern(writeconcern.Majority())
+	if cfg.TLS.Set() {
+		config, err := mtls.Client(cfg.TLS, mtls.MongoDB)
+		if err != nil {
+			return nil, err
+		}
+		opts.SetTLSConfig(config)
+	}
 	if err := opts.Validate(); err != nil {
 		return nil, errs.E(errs.Usage, "mongodb.uri: %w", err)
 	}

@@ -57,7 +57,8 @@ func ready(ops string) (status int, reason string) {
 func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 	dir := t.TempDir()
 	listen, ops, db := testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)
-	files := mtlstest.Files(t)
+	ca := mtlstest.NewAuthority(t)
+	files := ca.Files(mtls.Logd, "log")
 	path := filepath.Join(dir, "logd.yaml")
 	text := fmt.Sprintf("listen: %s\nops:\n  listen: %s\nlog_level: error\ntls:\n  ca: %s\n  cert: %s\n  key: %s\nmongodb:\n  uri: mongodb://%s/\n  database: events\n",
 		listen, ops, files.CA, files.Cert, files.Key, db)
@@ -76,7 +77,7 @@ func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 		status, reason := ready(ops)
 		return status == http.StatusServiceUnavailable && strings.Contains(reason, "log database away")
 	})
-	config, err := mtls.Client(files)
+	config, err := mtls.Client(ca.Files(mtls.AuthdLogger, "auth"), mtls.Logd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestStoresWhatIsRelayedAndWaitsForItsDatabase(t *testing.T) {
 }
 
 func TestMistakesAreUsageErrors(t *testing.T) {
-	files := mtlstest.Files(t)
+	files := mtlstest.NewAuthority(t).Files(mtls.Logd, "log")
 	good := []string{"--listen", "127.0.0.1:0", "--ops.listen", "127.0.0.1:0", "--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key}
 	for name, args := range map[string][]string{
 		"no certificates": {"--ops.listen", "127.0.0.1:0"},
@@ -132,6 +133,7 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 		"password in URI": append(good[:len(good):len(good)], "--mongodb.uri=mongodb://kim:secret@127.0.0.1:1/"),
 		"no password":     append(good[:len(good):len(good)], "--mongodb.user=kim"),
 		"address":         append(good[:len(good):len(good)], "--listen=nowhere"),
+		"no trimmer":      append(good[:len(good):len(good)], "--retention.events=1", "--trimmer.user=kim"),
 		"retention":       append(good[:len(good):len(good)], "--retention.events=-1"),
 		"ops address":     append(good[:len(good):len(good)], "--ops.listen=nowhere"),
 	} {

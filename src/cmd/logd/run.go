@@ -23,6 +23,26 @@ type config struct {
 	TLS       mtls.Files        `mapstructure:"tls"`
 	MongoDB   mongodb.Config    `mapstructure:"mongodb"`
 	Retention mongodb.Retention `mapstructure:"retention"`
+	// Trimmer is the account of the log database that may remove events.
+	Trimmer struct {
+		User         string `mapstructure:"user" usage:"user that removes events beyond the retention; mongodb.user where it is empty"`
+		PasswordFile string `mapstructure:"password_file" usage:"file of its password"`
+	} `mapstructure:"trimmer"`
+}
+
+// openTrimmer returns the log as the account that may remove events sees it, and how
+// to close it.
+func (c *config) openTrimmer(store *mongodb.Log) (*mongodb.Log, func(), error) {
+	if c.Trimmer.User == "" || c.Retention == (mongodb.Retention{}) {
+		return store, func() {}, nil
+	}
+	as := c.MongoDB
+	as.User, as.PasswordFile = c.Trimmer.User, c.Trimmer.PasswordFile
+	log, err := mongodb.Open(as)
+	if err != nil {
+		return nil, nil, err
+	}
+	return log, func() { _ = log.Close() }, nil
 }
 
 func run(ctx context.Context, env *app.Env) error {
@@ -41,6 +61,11 @@ func run(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	defer func() { _ = store.Close() }()
+	trimmer, closeTrimmer, err := cfg.openTrimmer(store)
+	if err != nil {
+		return err
+	}
+	defer closeTrimmer()
 
 	if cfg.Retention.Events < 0 || cfg.Retention.Age < 0 {
 		return errs.E(errs.Usage, "retention: events and age cannot be negative").WithFix("set 0 to keep all")
@@ -57,9 +82,9 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	retention := logd.NewRetention(trim(store, cfg.Retention), log, ops.Registry)
+	retention := logd.NewRetention(trim(trimmer, cfg.Retention), log, ops.Registry)
 	log.Info("logd listens", "addr", server.Addr(), "ops", ops.Addr())
-	var g app.Group
+	g := app.Group{Log: log}
 	g.Add("ops", ops.Serve)
 	g.Add("logd", server.Serve)
 	g.Add("indexes", func(ctx context.Context) error { return keepIndexes(ctx, store, log) })

@@ -23,6 +23,7 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/ferret"
 	"chatlab/src/mongodb"
+	"chatlab/src/mtls"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
 )
@@ -179,10 +180,11 @@ func newWorld(t *testing.T) (*world, *mongodb.Log) {
 		stop()
 		<-done
 	})
-	files, addr := mtlstest.Files(t), testkit.FreeAddr(t)
+	ca, addr := mtlstest.NewAuthority(t), testkit.FreeAddr(t)
+	server, files := ca.Files(mtls.Logd, "log"), ca.Files(mtls.ChatdLogger, "chat")
 	w.config = configFile(t, w.dir, files, addr)
 	w.logdArg = []string{"--listen", addr, "--ops.listen", "127.0.0.1:0", "--mongodb.uri", db.URI(), "--log-level", "error",
-		"--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key}
+		"--tls.ca", server.CA, "--tls.cert", server.Cert, "--tls.key", server.Key}
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s/logger.pid\nTEST_ROLE=logger exec %s \"$@\"\n", w.dir, os.Args[0])
 	if err := os.WriteFile(filepath.Join(w.dir, "logger"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)

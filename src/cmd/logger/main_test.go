@@ -72,8 +72,8 @@ func loggerCommand(t *testing.T, args ...string) *exec.Cmd {
 }
 
 func TestByHand(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	config := configFile(t, t.TempDir(), files, serveLogd(t, files, store))
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	config := configFile(t, t.TempDir(), ca.Files(mtls.AuthdLogger, "auth"), serveLogd(t, ca.Files(mtls.Logd, "log"), store))
 	cmd := loggerCommand(t, "--config", config)
 	cmd.Stdin = strings.NewReader("0/auth/signin/kim/success\n")
 	out, err := cmd.Output()
@@ -90,8 +90,8 @@ func TestByHand(t *testing.T) {
 }
 
 func TestByHandWithoutALogServerOrAReader(t *testing.T) {
-	files, store := mtlstest.Files(t), logdtest.NewMemory()
-	dir := t.TempDir()
+	ca, store := mtlstest.NewAuthority(t), logdtest.NewMemory()
+	dir, files := t.TempDir(), ca.Files(mtls.ChatdLogger, "chat")
 	shell := exec.Command("sh", "-c", `{ echo 0/chat/chat/kim/one; echo nonsense; echo 0/chat/chat/kim/two; } | "$0" --config "$1" >&-; echo $?`,
 		os.Args[0], configFile(t, dir, files, "127.0.0.1:1"))
 	shell.Env = append(os.Environ(), "TEST_ROLE=logger")
@@ -107,7 +107,7 @@ func TestByHandWithoutALogServerOrAReader(t *testing.T) {
 		}
 	}
 	// The next logger relays what the first one could not.
-	cmd := loggerCommand(t, "--config", configFile(t, dir, files, serveLogd(t, files, store)))
+	cmd := loggerCommand(t, "--config", configFile(t, dir, files, serveLogd(t, ca.Files(mtls.Logd, "log"), store)))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -117,7 +117,7 @@ func TestByHandWithoutALogServerOrAReader(t *testing.T) {
 }
 
 func TestSignalEndsALoggerWhosePipeIsOpen(t *testing.T) {
-	files := mtlstest.Files(t)
+	files := mtlstest.NewAuthority(t).Files(mtls.ChatdLogger, "chat")
 	cmd := loggerCommand(t, "--config", configFile(t, t.TempDir(), files, "127.0.0.1:1"), "--ops.listen", "127.0.0.1:0")
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -55,7 +55,7 @@ func run(ctx context.Context, env *app.Env) error {
 	if err != nil {
 		return err
 	}
-	var g app.Group
+	g := app.Group{Log: log}
 	if cfg.Ops.Listen != "" {
 		// Only now: the spool's lock says that the logger before us is gone.
 		ops, err := app.ListenOps(cfg.Ops.Listen, l.Ready)

@@ -13,7 +13,7 @@ import (
 )
 
 // Store holds a store to the contract of logd.Store. open returns an empty
-// store, and a function that reads back, in any order, what is in it.
+// store, and a function that reads all its events back, in any order.
 func Store(t *testing.T, open func(t *testing.T) (logd.Store, func() []event.Event)) {
 	tests := map[string]func(t *testing.T, s logd.Store, all func() []event.Event){
 		"keeps every field":                 keepsFields,
