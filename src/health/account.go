@@ -48,18 +48,18 @@ func NewAccount(dir, node string) *Account { return &Account{dir: dir, node: nod
 
 // signIn makes one round trip with a server and returns the time it took. The
 // first one of all signs up.
-func (a *Account) signIn(ctx context.Context, addr string) (time.Duration, error) {
+func (a *Account) signIn(ctx context.Context, m member) (time.Duration, error) {
 	cred, err := a.load()
 	if err == nil && !cred.Joined {
-		cred, err = a.join(ctx, addr)
+		cred, err = a.join(ctx, m)
 	}
 	if err != nil {
 		return 0, err
 	}
-	token, took, err := login(ctx, addr, cred)
+	token, took, err := login(ctx, m, cred)
 	if errs.Is(err, errs.WrongCredentials) { // the users are others than they were
-		if cred, err = a.joinAgain(ctx, addr, cred); err == nil {
-			token, took, err = login(ctx, addr, cred)
+		if cred, err = a.joinAgain(ctx, m, cred); err == nil {
+			token, took, err = login(ctx, m, cred)
 		}
 	}
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *Account) access(ctx context.Context, auth []member) (string, error) {
 	}
 	err := error(errs.E(errs.Failed, "No address of auth is configured."))
 	for _, m := range auth {
-		if _, err = a.signIn(ctx, m.addr); err == nil {
+		if _, err = a.signIn(ctx, m); err == nil {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			return a.token, nil
@@ -102,16 +102,16 @@ func (a *Account) forgetToken() {
 // not: where checks are too slow to get as far as the sign-up, those of an auth server
 // would lock the id before it is anybody's. Checks run at once, in other processes too
 // (`healthd get`): who finds the id taken looks whether it is taken by itself.
-func (a *Account) join(ctx context.Context, addr string) (*credential, error) {
+func (a *Account) join(ctx context.Context, m member) (*credential, error) {
 	a.joining.Lock()
 	defer a.joining.Unlock()
 	cred, err := a.load()
 	if err != nil || cred.Joined {
 		return cred, err
 	}
-	err = post(ctx, addr, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
+	err = post(ctx, m, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
 	if errs.Is(err, errs.IDTaken) {
-		if _, _, err = login(ctx, addr, cred); errs.Is(err, errs.WrongCredentials) {
+		if _, _, err = login(ctx, m, cred); errs.Is(err, errs.WrongCredentials) {
 			err = a.abandon()
 		}
 	}
@@ -122,13 +122,13 @@ func (a *Account) join(ctx context.Context, addr string) (*credential, error) {
 }
 
 // joinAgain signs up once more, whatever was known.
-func (a *Account) joinAgain(ctx context.Context, addr string, was *credential) (*credential, error) {
+func (a *Account) joinAgain(ctx context.Context, m member, was *credential) (*credential, error) {
 	a.mu.Lock()
 	if a.cred == was {
 		a.cred = &credential{was.ID, was.Password, false}
 	}
 	a.mu.Unlock()
-	return a.join(ctx, addr)
+	return a.join(ctx, m)
 }
 
 // abandon gives up an id that somebody else has.
@@ -232,39 +232,39 @@ func random(n int) string {
 	return hex.EncodeToString(b)
 }
 
-func login(ctx context.Context, addr string, cred *credential) (token string, took time.Duration, err error) {
+func login(ctx context.Context, m member, cred *credential) (token string, took time.Duration, err error) {
 	var answer struct{ Token string }
 	began := time.Now()
-	if err := post(ctx, addr, "/auth/login", map[string]string{"id": cred.ID, "passwd": cred.Password}, &answer); err != nil {
+	if err := post(ctx, m, "/auth/login", map[string]string{"id": cred.ID, "passwd": cred.Password}, &answer); err != nil {
 		return "", 0, err
 	}
 	took = time.Since(began)
 	if answer.Token == "" {
-		return "", 0, errs.E(errs.Failed, "%s gives no token.", addr)
+		return "", 0, errs.E(errs.Failed, "%s gives no token.", m.addr)
 	}
 	return answer.Token, took, nil
 }
 
 // post makes one call of the auth server, on a connection of its own. A refusal
 // has the code of the server's problem document.
-func post(ctx context.Context, addr, path string, body, answer any) error {
+func post(ctx context.Context, m member, path string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url()+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := oneCall().Do(req)
+	res, err := oneCall(m.tls).Do(req)
 	if err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer.", addr)
+		return errs.Wrap(err, errs.Failed, "%s does not answer.", m.addr)
 	}
 	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer to the end.", addr)
+		return errs.Wrap(err, errs.Failed, "%s does not answer to the end.", m.addr)
 	}
 	if res.StatusCode/100 != 2 {
 		var problem struct {
@@ -272,15 +272,15 @@ func post(ctx context.Context, addr, path string, body, answer any) error {
 			Detail string
 		}
 		if json.Unmarshal(data, &problem) != nil || problem.Code == "" || problem.Code == errs.Internal {
-			return errs.E(errs.Failed, "%s answers %d.", addr, res.StatusCode)
+			return errs.E(errs.Failed, "%s answers %d.", m.addr, res.StatusCode)
 		}
-		return errs.E(problem.Code, "%s refuses: %s: %s", addr, problem.Code, clip(problem.Detail))
+		return errs.E(problem.Code, "%s refuses: %s: %s", m.addr, problem.Code, clip(problem.Detail))
 	}
 	if answer == nil {
 		return nil
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer as an auth server.", addr)
+		return errs.Wrap(err, errs.Failed, "%s does not answer as an auth server.", m.addr)
 	}
 	return nil
 }

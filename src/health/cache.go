@@ -18,7 +18,7 @@ type cached struct {
 }
 
 // slot is one result; its lock is held while the check runs, so that those who
-// ask meanwhile share what comes.
+// ask meanwhile share the answer.
 type slot struct {
 	turn  chan struct{}
 	at    time.Time

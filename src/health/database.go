@@ -40,3 +40,33 @@ func (d *Database) Run(ctx context.Context, params []string) (string, error) {
 	}
 	return "1", nil
 }
+
+// databaseByLogd is chatlab.mongodb.ping where only log servers may ask the database:
+// 1 when one of them says that it stores events, 0 when those that answer do not.
+type databaseByLogd struct {
+	*Database
+	ops []string
+}
+
+// NewDatabaseByLogd makes the check of the log database by the ops listeners of the
+// log servers.
+func NewDatabaseByLogd(ops []string) Check { return &databaseByLogd{NewDatabase("mongodb", nil), ops} }
+
+// Run implements [Check].
+func (d *databaseByLogd) Run(ctx context.Context, params []string) (string, error) {
+	if err := noParams(params); err != nil {
+		return "", err
+	}
+	answered := false
+	for _, addr := range d.ops {
+		err := probeReady(ctx, addr)
+		if err == nil {
+			return "1", nil
+		}
+		answered = answered || errs.Is(err, errs.Failed) // a status, not a connection's error
+	}
+	if !answered {
+		return "", errs.E(errs.Failed, "No log server answers, and nobody else may ask the log database.")
+	}
+	return "0", nil
+}

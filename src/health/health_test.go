@@ -111,6 +111,25 @@ func TestUpIsWhatTheServiceItselfSays(t *testing.T) {
 	}
 }
 
+func TestLogServersSayWhetherTheLogDatabaseAnswers(t *testing.T) {
+	ready, notReady := answers(t, "/readyz", 200, "ok"), answers(t, "/readyz", 503, "log database away")
+	for name, tt := range map[string]struct {
+		ops       []string
+		want, why string
+	}{
+		"ready":           {[]string{ready}, "1", ""},
+		"one of two":      {[]string{notReady, ready}, "1", ""},
+		"away":            {[]string{notReady, dead(t)}, "0", ""},
+		"nobody to ask":   {[]string{dead(t)}, "", "No log server answers"},
+		"nobody is there": {nil, "", "No log server answers"},
+	} {
+		got, err := health.NewRegistry(health.NewDatabaseByLogd(tt.ops)).Value(t.Context(), "chatlab.mongodb.ping")
+		if got != tt.want || (err != nil) != (tt.why != "") || err != nil && !strings.Contains(err.Error(), tt.why) {
+			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, tt.want, tt.why)
+		}
+	}
+}
+
 func TestSilentServiceIsDownInTime(t *testing.T) {
 	up, err := health.NewUp(health.Services{Chat: []string{says(t, "")}})
 	if err != nil {

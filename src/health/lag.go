@@ -141,10 +141,10 @@ func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
 		p.sent = time.Now()
 		p.born = p.sent
 		if kind == "auth" {
-			_, err = l.account.signIn(ctx, m.addr)
+			_, err = l.account.signIn(ctx, m)
 			p.born = time.Now() // a password takes a while
 		} else {
-			_, err = l.account.say(ctx, m.addr, auth[0].members, "event "+random(8))
+			_, err = l.account.say(ctx, m, auth[0].members, "event "+random(8))
 		}
 		if err == nil {
 			return nil

@@ -36,7 +36,7 @@ func (l *Login) Run(ctx context.Context, params []string) (string, error) {
 	// One after the other: each sign-in is work for the password's hash.
 	var slowest time.Duration
 	for _, m := range members {
-		took, err := l.account.signIn(ctx, m.addr)
+		took, err := l.account.signIn(ctx, m)
 		if err != nil {
 			return "", err
 		}

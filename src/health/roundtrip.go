@@ -43,7 +43,7 @@ func (r *Roundtrip) Run(ctx context.Context, params []string) (string, error) {
 	}
 	var slowest time.Duration
 	for _, m := range members {
-		took, err := r.account.say(ctx, m.addr, auth[0].members, "round trip")
+		took, err := r.account.say(ctx, m, auth[0].members, "round trip")
 		if err != nil {
 			return "", err
 		}
@@ -53,17 +53,17 @@ func (r *Roundtrip) Run(ctx context.Context, params []string) (string, error) {
 }
 
 // say says one line to a chat server and waits for it to come back.
-func (a *Account) say(ctx context.Context, addr string, auth []member, text string) (time.Duration, error) {
+func (a *Account) say(ctx context.Context, m member, auth []member, text string) (time.Duration, error) {
 	token, err := a.access(ctx, auth)
 	if err != nil {
 		return 0, err
 	}
-	conn, err := dial(ctx, addr)
+	conn, err := m.dial(ctx)
 	if err != nil {
-		return 0, errs.Wrap(err, errs.Failed, "%s does not answer.", addr)
+		return 0, errs.Wrap(err, errs.Failed, "%s does not answer.", m.addr)
 	}
 	defer func() { _ = conn.Close() }()
-	talk := &talk{addr: addr, in: bufio.NewReaderSize(conn, wire.MaxServerLine)}
+	talk := &talk{addr: m.addr, in: bufio.NewReaderSize(conn, wire.MaxServerLine)}
 	if _, err := conn.Write(wire.AppendJSON(nil, wire.Hello{Token: token, Room: room})); err != nil {
 		return 0, talk.broken(err)
 	}

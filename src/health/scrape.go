@@ -60,7 +60,7 @@ func (s *scraper) read(ctx context.Context, addr string) (metrics.Page, error) {
 
 // scrape reads the series of one listener as they are now.
 func scrape(ctx context.Context, addr string) (metrics.Page, error) {
-	body, err := get(ctx, "http://"+addr+"/metrics", maxPage)
+	body, err := get(ctx, nil, "http://"+addr+"/metrics", maxPage)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Failed, "%s gives no metrics.", addr)
 	}

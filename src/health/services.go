@@ -1,9 +1,11 @@
 package health
 
 import (
+	"crypto/tls"
 	"net"
 
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 )
 
 // Services are the addresses of the lab's services; the ops listener of each
@@ -15,6 +17,10 @@ type Services struct {
 	ChatOps []string `mapstructure:"chat_ops" usage:"host:port of each chatd's ops listener, in the same order"`
 	Logd    []string `mapstructure:"logd" usage:"host:port of each logd"`
 	LogdOps []string `mapstructure:"logd_ops" usage:"host:port of each logd's ops listener, in the same order"`
+
+	AuthTLS bool   `mapstructure:"auth_tls" usage:"authd speaks HTTPS"`
+	ChatTLS bool   `mapstructure:"chat_tls" usage:"chatd speaks TLS"`
+	CA      string `mapstructure:"ca" usage:"PEM file of the CA of authd's and chatd's certificates (default the system's)"`
 
 	AuthLoggerOps []string `mapstructure:"auth_logger_ops" usage:"host:port of the ops listener of each authd's logger"`
 	ChatLoggerOps []string `mapstructure:"chat_logger_ops" usage:"host:port of the ops listener of each chatd's logger"`
@@ -49,10 +55,35 @@ type service struct {
 
 type member struct {
 	addr, ops string
+	tls       *tls.Config // nil: it speaks without
+}
+
+// edges returns the TLS configurations of authd and chatd; nil for those without. The
+// CA is read each time, so a renewed one needs no restart. Fails with code usage.
+func (s Services) edges() (auth, chat *tls.Config, err error) {
+	if !s.AuthTLS && !s.ChatTLS {
+		return nil, nil, nil
+	}
+	roots, err := mtls.Roots(s.CA)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.AuthTLS {
+		auth = mtls.Caller(roots)
+	}
+	if s.ChatTLS {
+		chat = mtls.Caller(roots)
+	}
+	return auth, chat, nil
 }
 
 // list checks the addresses and pairs them. Fails with code usage.
 func (s Services) list() ([]service, error) {
+	auth, chat, err := s.edges()
+	if err != nil {
+		return nil, err
+	}
+	edges := []*tls.Config{auth, chat, nil}
 	out := []service{{name: "auth", probe: probeAuth}, {name: "chat", probe: probeChat}, {name: "logd", probe: probeLogd}}
 	for i, lists := range [][2][]string{{s.Auth, s.AuthOps}, {s.Chat, s.ChatOps}, {s.Logd, s.LogdOps}} {
 		name, addrs, ops := out[i].name, lists[0], lists[1]
@@ -61,7 +92,7 @@ func (s Services) list() ([]service, error) {
 				WithFix("name the ops listener of each member, in the same order, or none")
 		}
 		for j, addr := range addrs {
-			m := member{addr: addr}
+			m := member{addr: addr, tls: edges[i]}
 			if len(ops) > 0 {
 				m.ops = ops[j]
 			}

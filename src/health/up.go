@@ -49,7 +49,7 @@ func serving(ctx context.Context, members []member, probe probe) int {
 	var all sync.WaitGroup
 	for _, m := range members {
 		all.Go(func() {
-			if probe(ctx, m.addr) == nil && (m.ops == "" || probeReady(ctx, m.ops) == nil) {
+			if probe(ctx, m) == nil && (m.ops == "" || probeReady(ctx, m.ops) == nil) {
 				up.Add(1)
 			}
 		})

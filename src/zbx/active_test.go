@@ -198,7 +198,7 @@ func TestActiveSendsTheRestWhenItEnds(t *testing.T) {
 }
 
 func TestActiveSaysWhyItCannotRunAnItem(t *testing.T) {
-	for delay, want := range map[string]string{`"0;m0-59"`: "Custom intervals are not supported.", `"x"`: `Invalid update interval "x".`, `"0"`: `Invalid update interval "0".`} {
+	for delay, want := range map[string]string{`"1m;y1"`: `Invalid update interval "1m;y1".`, `"x"`: `Invalid update interval "x".`, `"0"`: `Invalid update interval "0".`} {
 		server := newTrapper(t, func(o object) string {
 			if o["request"] == "active checks" {
 				return `{"response":"success","data":[{"key":"agent.version","itemid":7,"delay":` + delay + `}]}`

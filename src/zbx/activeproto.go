@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"chatlab/src/errs"
@@ -119,20 +118,6 @@ func (a *Active) beat(ctx context.Context) error {
 		return err
 	}
 	return a.Peer.tell(ctx, body)
-}
-
-// every reads an item's interval. Fails with bad_request for flexible and
-// scheduling intervals, which healthd's keys have no use for.
-func (i activeItem) every() (time.Duration, error) {
-	first, custom, _ := strings.Cut(string(i.Delay), ";")
-	d, ok := seconds(first)
-	switch {
-	case custom != "":
-		return 0, errs.E(errs.BadRequest, "Custom intervals are not supported.")
-	case !ok || d <= 0 || d > 24*time.Hour:
-		return 0, errs.E(errs.BadRequest, "Invalid update interval %q.", clip(string(i.Delay)))
-	}
-	return d, nil
 }
 
 // seconds reads "30", "30s", "5m", "1h", "1d" or "1w".

@@ -141,7 +141,7 @@ func readData(r io.Reader, buf []byte, h header) ([]byte, error) {
 	whole := h.size + int(h.length)
 	for len(buf) < whole {
 		var err error
-		// A long frame's room grows with what has come, not with what it claims.
+		// A long frame's room grows with the bytes received, not with the length claimed.
 		if buf, err = more(r, buf, min(whole, max(2*len(buf), 4096))); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF

@@ -71,7 +71,7 @@ func list(s string, nested bool) (params []string, rest string, err error) {
 	}
 }
 
-// one reads a parameter; what is left begins with , or ] or is empty.
+// one reads a parameter; the rest begins with , or ] or is empty.
 func one(s string, nested bool) (param, rest string, err error) {
 	switch {
 	case strings.HasPrefix(s, `"`):

@@ -24,7 +24,7 @@ func newSchedule(a *Active) *schedule {
 	return &schedule{a: a, running: map[activeItem]context.CancelFunc{}}
 }
 
-// set makes the items those that run: what is gone or has changed ends, what is
+// set makes the items those that run: items that are gone or have changed end, items that are
 // new begins, and the others go on.
 func (s *schedule) set(ctx context.Context, items []activeItem) {
 	if len(items) > maxItems {
@@ -58,7 +58,7 @@ func (s *schedule) stop() {
 
 // run takes an item's value at once, and then at its interval.
 func (s *schedule) run(ctx context.Context, it activeItem) {
-	every, err := it.every()
+	times, err := parseInterval(string(it.Delay))
 	if err != nil {
 		s.a.add(result{item: it, value: errs.Public(err), bad: true, at: time.Now()})
 		return
@@ -69,7 +69,7 @@ func (s *schedule) run(ctx context.Context, it activeItem) {
 	}
 	for {
 		s.take(ctx, it, limit)
-		if !wait.Sleep(ctx, untilNext(it, every, time.Now())) {
+		if !wait.Sleep(ctx, untilNext(it, times, time.Now())) {
 			return
 		}
 	}
@@ -90,12 +90,11 @@ func (s *schedule) take(ctx context.Context, it activeItem, limit time.Duration)
 	s.a.add(r)
 }
 
-// untilNext spreads items of the same interval over it, at times that stay the
+// untilNext spreads items of the same update interval over it, at times that stay the
 // same, as Zabbix's agents do.
-func untilNext(it activeItem, every time.Duration, now time.Time) time.Duration {
+func untilNext(it activeItem, times interval, now time.Time) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(it.Key)) // never fails
-	phase := time.Duration(h.Sum64() % uint64(every))
-	since := time.Duration(now.UnixNano()-int64(phase)) % every
-	return every - since
+	phase := time.Duration(h.Sum64() % uint64(longest))
+	return times.next(now, phase).Sub(now)
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Version string        // in JSON answers, default "7.0.0"
 	MaxConn int           // connections at once, default 256
 	TLS     *tls.Config   // nil: none; else nothing is answered without it
+
+	Refused func(addr string, err error) // called for a peer that TLS does not admit; may be nil
 }
 
 // notSupported begins an answer without a value.
@@ -123,11 +125,18 @@ func (s *Server) goServe(ctx context.Context, conn net.Conn, peer netip.Addr) {
 // serve answers the one request of a connection. A peer that may not ask, and
 // a request that is none, get no answer, as from Zabbix's agent.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	if s.opt.TLS != nil {
-		conn = tls.Server(conn, s.opt.TLS)
-	}
 	if conn.SetDeadline(time.Now().Add(s.opt.Timeout)) != nil {
 		return
+	}
+	if s.opt.TLS != nil {
+		secured := tls.Server(conn, s.opt.TLS)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			if s.opt.Refused != nil {
+				s.opt.Refused(conn.RemoteAddr().String(), err)
+			}
+			return
+		}
+		conn = secured
 	}
 	buf := s.bufs.Get().(*[]byte)
 	defer func() { s.bufs.Put(buf) }()

@@ -126,7 +126,7 @@ func TestBadInputBesideRealAgents(t *testing.T) {
 	}
 }
 
-// TestStrangerBesideRealAgents: who is not on the list is closed.
+// TestStrangerBesideRealAgents: a peer that is not on the list is cut off.
 func TestStrangerBesideRealAgents(t *testing.T) {
 	address, _ := healthd(t, "--allow", "192.0.2.1")
 	addrs := map[string]string{"healthd": address}

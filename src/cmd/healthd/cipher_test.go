@@ -22,8 +22,8 @@ var cipherLine = regexp.MustCompile(`(?m)^TLSCipherCert=(.*)$`)
 // CentOS 7 has OpenSSL 1.0.2 without TLS 1.3, so the list decides whether Zabbix can
 // speak to healthd and to its agents at all.
 func TestZabbixOfCentOS7CanSpeakToTheLab(t *testing.T) {
-	files := mtlstest.Files(t)
-	addr := serveTLS(t, files)
+	ca := mtlstest.NewAuthority(t)
+	addr, files := serveTLS(t, ca.Files(mtls.Healthd, "log")), ca.Files(mtls.ZabbixServer, "log")
 	for _, name := range []string{"log/etc/zabbix/zabbix_server.conf", "log/etc/zabbix/zabbix_agentd.conf"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", "ansible", "tests", "golden", "el7", name))
 		found := cipherLine.FindSubmatch(text)

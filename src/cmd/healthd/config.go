@@ -27,6 +27,7 @@ type config struct {
 	Services health.Services `mapstructure:"services"`
 	MariaDB  mariaConfig     `mapstructure:"mariadb"`
 	MongoDB  mongodb.Config  `mapstructure:"mongodb"`
+	ByLogd   bool            `mapstructure:"mongodb_by_logd" usage:"ask the log servers whether the log database answers: it admits no others"`
 	Certs    []string        `mapstructure:"certs" usage:"PEM files whose end chatlab.cert.days tells"`
 	Active   activeConfig    `mapstructure:"active"`
 }
@@ -89,13 +90,17 @@ func newAgent(cfg config) (*agent, error) {
 		a.Close()
 		return nil, err
 	}
+	var events health.Check = health.NewDatabase("mongodb", mongo)
+	if cfg.ByLogd {
+		events = health.NewDatabaseByLogd(cfg.Services.LogdOps)
+	}
 	account := health.NewAccount(cfg.DataDir, cfg.Node)
 	a.checks = health.NewRegistry(
 		health.Ping{}, health.AgentVersion(app.Version()), health.Hostname(cfg.Node), up, discovery,
 		health.NewMembers(up), health.NewExpected(up),
 		health.NewLogin(cfg.Services, account), health.NewRoundtrip(cfg.Services, account),
 		health.NewLag(cfg.Services, account), health.NewBacklog(cfg.Services),
-		health.NewDatabase("mariadb", maria), health.NewDatabase("mongodb", mongo), health.NewGalera(member, cfg.MariaDB.Members),
+		health.NewDatabase("mariadb", maria), events, health.NewGalera(member, cfg.MariaDB.Members),
 		health.NewCert(cfg.Certs, cfg.Services), health.NewMetric(cfg.Services),
 	)
 	return a, nil
@@ -129,16 +134,21 @@ func (a *agent) openMongo(cfg mongodb.Config) (health.Pinger, error) {
 	return log, nil
 }
 
-// serverTLS and clientTLS are nil without certificates. Zabbix's programs on
-// older systems know nothing above TLS 1.2.
-func (c config) serverTLS() (*tls.Config, error) { return c.tls(mtls.Server) }
-func (c config) clientTLS() (*tls.Config, error) { return c.tls(mtls.Client) }
+// serverTLS admits Zabbix's server, and the operator, for `lab check`. It is nil
+// without certificates.
+func (c config) serverTLS() (*tls.Config, error) {
+	return c.tls(mtls.Server, mtls.Admitted(mtls.Healthd)...)
+}
 
-func (c config) tls(load func(mtls.Files) (*tls.Config, error)) (*tls.Config, error) {
+// clientTLS is for the trappers of Zabbix's server. It is nil without certificates.
+func (c config) clientTLS() (*tls.Config, error) { return c.tls(mtls.Client, mtls.ZabbixServer) }
+
+// tls admits TLS 1.2: Zabbix's programs on older systems know nothing above it.
+func (c config) tls(load func(mtls.Files, ...mtls.Role) (*tls.Config, error), roles ...mtls.Role) (*tls.Config, error) {
 	if !c.TLS.Set() {
 		return nil, nil
 	}
-	t, err := load(c.TLS)
+	t, err := load(c.TLS, roles...)
 	if err != nil {
 		return nil, err
 	}

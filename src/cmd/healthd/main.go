@@ -41,6 +41,14 @@ func run(ctx context.Context, env *app.Env) error {
 	return root.ExecuteContext(ctx)
 }
 
+// noArgs refuses arguments, as the programs that have none do. Code usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errs.E(errs.Usage, "unexpected argument %q", args[0]).WithFix("see `%s --help`", cmd.CommandPath())
+	}
+	return nil
+}
+
 func withArgs(env *app.Env, args []string) *app.Env {
 	e := *env
 	e.Args = args
@@ -100,7 +108,7 @@ func takesValue(flag string) bool {
 
 func listCommand(env *app.Env) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "Name the keys and what they are", Args: cobra.NoArgs,
+		Use: "list", Short: "Name the keys and what they are", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			agent, err := newAgent(defaults())
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
+	"chatlab/src/mtls"
 	"chatlab/src/zbx"
 )
 
@@ -44,12 +45,12 @@ func serve(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	m := newMeasure(ops.Registry)
-	server, err := zbx.Listen(cfg.Listen, m.handler(agent.checks.Value), zbx.Options{Allow: allow, TLS: encrypt})
+	server, err := zbx.Listen(cfg.Listen, m.handler(agent.checks.Value), zbx.Options{Allow: allow, TLS: encrypt, Refused: mtls.NewRefusals(log).Say})
 	if err != nil {
 		return err
 	}
 	log.Info("serving", "addr", server.Addr(), "ops", ops.Addr(), "node", cfg.Node, "tls", encrypt != nil, "version", app.Version())
-	var group app.Group
+	group := app.Group{Log: log}
 	group.Add("checks", server.Serve)
 	group.Add("ops", ops.Serve)
 	for _, peer := range trappers {
