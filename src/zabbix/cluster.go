@@ -41,10 +41,12 @@ func (p Pool) triggers() []Trigger {
 	answering := "{:chatlab.members[" + p.Service + "].max("
 	return []Trigger{
 		{Name: p.None(), Expression: answering + "{$CHATLAB.DB.PERIOD})}=0", Severity: High, Scope: "availability",
-			Description: "The service is lost. The problems of the machines say what each lacks."},
+			Description: "The service is lost: no user is served. The problems of the machines say what each lacks.",
+			Look:        "Members answering on the Cluster dashboard: since when, and did all go at once?", Run: "lab status"},
 		{Name: p.Lost(), Expression: answering + "{$CHATLAB.UP.PERIOD})}<{:chatlab.expected[" + p.Service + "].last()}",
 			Severity: Average, Scope: "availability", After: []string{p.None()},
-			Description: "The others serve, but one more away may be too many. The problems of the machines say which lacks."},
+			Description: "The others serve, but one more away may be too many. The problems of the machines say which lacks.",
+			Look:        "Members answering on the Cluster dashboard; Availability on the overview names the machine.", Run: "lab status"},
 	}
 }
 

@@ -13,7 +13,7 @@ const slack = time.Minute
 // most, with the template's own intervals: three of them, or where only changes
 // are kept the time after which a value is kept all the same.
 func (t Template) Freshness(i Item) time.Duration {
-	delay := t.interval(i)
+	delay := t.Interval(i)
 	for _, s := range i.Steps {
 		if s == unchanged {
 			return time.Hour + delay + slack
@@ -22,7 +22,9 @@ func (t Template) Freshness(i Item) time.Duration {
 	return 3*delay + slack
 }
 
-func (t Template) interval(i Item) time.Duration {
+// Interval is the time between two values of an item of the template, with the
+// template's own macros.
+func (t Template) Interval(i Item) time.Duration {
 	for ; i.Master != ""; i = t.item(i.Master) {
 	}
 	return t.seconds(i.Delay)

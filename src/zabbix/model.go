@@ -1,6 +1,6 @@
 // Package zabbix describes the lab's Zabbix templates, and writes them as XML
 // and as tables for people. `make templates` writes zabbix/templates; a test
-// holds that the files are what is described here.
+// holds that the files are generated from this description.
 //
 // The XML has the form of Zabbix 5.0, which 5.0 and all later servers import:
 // they convert it, applications to tags, functions to their newer form.
@@ -66,7 +66,9 @@ type Condition struct {
 type Trigger struct {
 	Name, Expression, Severity string
 	Scope                      string // tag: availability, performance, capacity, notice, security
-	Description                string
+	Description                string // what it means
+	Look                       string // what to look at
+	Run                        string // the command that shows more
 	After                      []string
 }
 
@@ -122,3 +124,6 @@ var yesNo = &ValueMap{"Chatlab yes or no", [][2]string{{"0", "no"}, {"1", "yes"}
 var unchanged = Step{"DISCARD_UNCHANGED_HEARTBEAT", "1h"}
 
 var perSecond = Step{"CHANGE_PER_SECOND", ""}
+
+// bits make bits a second of a counter of bytes.
+var bits = []Step{perSecond, {"MULTIPLIER", "8"}}

@@ -43,6 +43,10 @@ func readme() []byte {
 		for _, tr := range t.triggers() {
 			fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", tr.Name, strings.ToLower(tr.Severity), cell(strings.ReplaceAll(tr.Expression, "{:", "{")), strings.Join(tr.After, ", "))
 		}
+		b.WriteString("\nWhat they mean, and what to do:\n\n| trigger | it means | look at | run |\n|---|---|---|---|\n")
+		for _, tr := range t.triggers() {
+			fmt.Fprintf(&b, "| %s | %s | %s | `%s` |\n", tr.Name, tr.Description, tr.Look, tr.Run)
+		}
 	}
 	return b.Bytes()
 }

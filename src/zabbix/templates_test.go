@@ -74,7 +74,7 @@ func TestEveryTriggerIsComplete(t *testing.T) {
 					t.Errorf("%s: %q has the period %s, which is no macro", tpl.Name, tr.Name, p[3])
 				}
 			}
-			// What is left of numbers compares with what is true or not.
+			// The remaining numbers stand for true and false.
 			rest := macroName.ReplaceAllString(itemInExpression.ReplaceAllString(tr.Expression, ""), "")
 			for _, n := range number.FindAllString(rest, -1) {
 				if (n != "0" && n != "1") || !strings.Contains(tr.Expression, ")}="+n) {

@@ -38,6 +38,7 @@ func TestServerWatchesALab(t *testing.T) {
 		w.host(t, fmt.Sprint("database ", i), "Chatlab database cluster", lab.databaseHealthd(t, node, databases[i].Socket, len(databases)), nil)
 	}
 	w.supported(t)
+	w.percentiles(t)
 	w.quiet(t)
 	t.Run("a chat server of three hangs", func(t *testing.T) { w.hung(t, lab) })
 	t.Run("a clock is wrong", func(t *testing.T) { w.clocks(t, clock) })
@@ -65,7 +66,7 @@ func (w *watch) importAll(t *testing.T) {
 	}
 }
 
-// whole compares what the server has with what is described.
+// whole compares the server's state with the description.
 func (w *watch) whole(t *testing.T) {
 	for _, tpl := range Templates() {
 		var got []map[string]any
@@ -92,7 +93,9 @@ func (w *watch) create(t *testing.T, method string, params any, ids string) stri
 // quick are the intervals of the test. The machine is shared with other tests,
 // so what it is busy with is no alarm.
 var quick = map[string]string{
-	"{$CHATLAB.DELAY}": "2s", "{$CHATLAB.DELAY.SLOW}": "4s", "{$CHATLAB.DELAY.DISCOVERY}": "10s", "{$CHATLAB.DB.PERIOD}": "10s", "{$CHATLAB.UP.PERIOD}": "16s",
+	"{$CHATLAB.DELAY}": "2s", "{$CHATLAB.DELAY.PROBE}": "4s", "{$CHATLAB.DELAY.SERVED}": "4s", "{$CHATLAB.FRESH}": "10s", "{$CHATLAB.FRESH.SLOW}": "12s", "{$LOG.CERT.DELAY}": "4s",
+	"{$NODE.FS.FORECAST.FROM}": "101",
+	"{$CHATLAB.DELAY.SLOW}":    "4s", "{$CHATLAB.DELAY.DISCOVERY}": "10s", "{$CHATLAB.DB.PERIOD}": "10s", "{$CHATLAB.UP.PERIOD}": "16s",
 	"{$CHATLAB.PERIOD}": "20s", "{$AUTH.LOGIN.MAX}": "30000", "{$CHAT.ROUNDTRIP.MAX}": "30000", "{$LOG.LAG.MAX}": "60", "{$LOG.REFUSED.MAX}": "10",
 	"{$NODE.DELAY}": "4s", "{$NODE.DELAY.SLOW}": "4s", "{$NODE.DELAY.DISCOVERY}": "10s", "{$NODE.PERIOD}": "20s",
 	"{$NODE.CPU.MAX}": "101", "{$NODE.LOAD.MAX}": "1000", "{$NODE.FS.WARN}": "101", "{$NODE.FS.MAX}": "101", "{$NODE.FS.INODES.MIN}": "0", "{$NODE.MEMORY.MIN}": "0",
@@ -171,7 +174,7 @@ func (w *watch) supported(t *testing.T) {
 
 // quiet waits until every trigger has been worked out without a fault and none
 // fires. What the lab's checks at its start did, wrong passwords above all, may
-// have raised something before: what is raised from then on is the test's matter.
+// have raised something before: problems raised from then on are the test's matter.
 func (w *watch) quiet(t *testing.T) {
 	t.Helper()
 	w.eventually(t, "every trigger is worked out, and none fires", func() string {
@@ -227,7 +230,7 @@ func unlike(want, got []string) string {
 	return fmt.Sprintf("%q, want %q", got, want)
 }
 
-// eventually waits until lack returns "", and otherwise says what is lacking.
+// eventually waits until lack returns "", and otherwise names the missing part.
 func (w *watch) eventually(t *testing.T, what string, lack func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -31,6 +31,7 @@ func (w *watch) hung(t *testing.T, lab *lab) {
 	t.Cleanup(resume)
 	want := []string{"Chat server is down", "Redundancy lost: 2 of 3 chat servers answer"}
 	w.shows(t, "the problems appear", want...)
+	w.claimsNothing(t)
 	resume()
 	w.shows(t, "the problems end")
 	if got := unlike(want, w.raised(t, began)); got != "" {

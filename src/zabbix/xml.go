@@ -63,8 +63,9 @@ type (
 		Steps []xmlStep `xml:"step"`
 	}
 	xmlStep struct {
-		Type   string `xml:"type"`
-		Params string `xml:"params"`
+		Type    string `xml:"type"`
+		Params  string `xml:"params"`
+		OnError string `xml:"error_handler,omitempty"`
 	}
 	xmlRule struct {
 		Name        string       `xml:"name"`
@@ -92,6 +93,8 @@ type (
 	xmlTrigger struct {
 		Expression   string           `xml:"expression"`
 		Name         string           `xml:"name"`
+		OpData       string           `xml:"opdata"`
+		URL          string           `xml:"url"`
 		Priority     string           `xml:"priority"`
 		Description  string           `xml:"description,omitempty"`
 		Dependencies *xmlDependencies `xml:"dependencies"`
@@ -215,7 +218,11 @@ func (i Item) xml() xmlItem {
 	if len(i.Steps) > 0 {
 		x.Preprocessing = &xmlSteps{}
 		for _, s := range i.Steps {
-			x.Preprocessing.Steps = append(x.Preprocessing.Steps, xmlStep(s))
+			one := xmlStep{Type: s.Type, Params: s.Params}
+			if s == validated {
+				one.OnError = "DISCARD_VALUE"
+			}
+			x.Preprocessing.Steps = append(x.Preprocessing.Steps, one)
 		}
 	}
 	return x
@@ -247,7 +254,7 @@ func (t Template) rule(r Rule) xmlRule {
 
 func (t Template) trigger(tr Trigger) xmlTrigger {
 	x := xmlTrigger{
-		Expression: t.expression(tr.Expression), Name: tr.Name, Priority: tr.Severity, Description: tr.Description,
+		Expression: t.expression(tr.Expression), Name: tr.Name, Priority: tr.Severity, Description: tr.about(), URL: t.dashboard(), OpData: tr.opData(),
 		Tags: []xmlTag{{"part", strings.TrimPrefix(t.Name, "Chatlab ")}, {"scope", tr.Scope}},
 	}
 	for _, name := range tr.After {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,8 +70,8 @@ func TLSSettings(f mtls.Files) map[string]string {
 // Agent 2 needs no setting.
 const CipherECDSA = "NONE:+VERS-TLS1.2:+ECDHE-ECDSA:+AES-128-GCM:+AES-256-GCM:+AEAD:+CURVE-ALL:+SIGN-ALL:+COMP-NULL:+CTYPE-X.509"
 
-// Certificates makes a CA and a certificate of it for 127.0.0.1, good for both
-// sides. The key is RSA, or ECDSA as the lab's are.
+// Certificates makes a CA and a certificate of it for 127.0.0.1, of the role of Zabbix's
+// server and good for both sides. The key is RSA, or ECDSA as the lab's are.
 func Certificates(t testing.TB, rsaKey bool) mtls.Files {
 	t.Helper()
 	dir := t.TempDir()
@@ -80,6 +81,7 @@ func Certificates(t testing.TB, rsaKey bool) mtls.Files {
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		URIs:     []*url.URL{mtls.Identity{Role: mtls.ZabbixServer, Node: "test"}.URI()},
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
