@@ -18,6 +18,9 @@ const (
 // tag is what the lab's dashboards find each other by.
 const tag = "chatlab"
 
+// MarkTag is the tag of the marks that the dashboards show.
+const MarkTag = "chatlab-mark"
+
 // Dashboards returns all dashboards.
 func Dashboards() []Dashboard {
 	return []Dashboard{overview(), node(), auth(), chat(), events(), cluster()}
@@ -40,7 +43,7 @@ func dashboard(uid, title, says, host string, panels ...Panel) Dashboard {
 		Name: "datasource", Label: "Zabbix", Description: "The Zabbix server that watches the lab", Type: "datasource", Query: DataSource, Refresh: 1,
 		Hide: 2, Current: map[string]any{"text": "Zabbix", "value": SourceUID, "selected": true}, Options: []any{},
 	}}
-	d.Annotations.List = []Annotation{raised(host)}
+	d.Annotations.List = []Annotation{raised(host), marked()}
 	for n := range panels {
 		panels[n].ID = n + 1
 	}
@@ -63,14 +66,6 @@ func tiles(y, height int, panels ...Panel) []Panel {
 	for n := range panels {
 		panels[n].GridPos.X, panels[n].GridPos.Y, panels[n].GridPos.H = x, y, height
 		x += panels[n].GridPos.W
-	}
-	return panels
-}
-
-// shifted moves panels to the right.
-func shifted(by int, panels []Panel) []Panel {
-	for n := range panels {
-		panels[n].GridPos.X += by
 	}
 	return panels
 }

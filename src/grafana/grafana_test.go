@@ -298,7 +298,7 @@ func TestLimitsAreTheTemplates(t *testing.T) {
 	}
 }
 
-// What is sent lies below the line under the name that the graph gives it.
+// Outgoing traffic lies below the line under the name that the graph gives it.
 func TestWhatIsSentLiesBelowTheLine(t *testing.T) {
 	panels := node().Panels
 	p := panels[slices.IndexFunc(panels, func(p Panel) bool { return p.Title == "Network" })]

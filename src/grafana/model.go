@@ -1,9 +1,9 @@
 // Package grafana describes the lab's dashboards, and writes them as Grafana
 // reads them. `make dashboards` writes grafana/dashboards; a test holds that the
-// files are what is described here.
+// files are generated from this description.
 //
 // The JSON has the schema of Grafana 9.3, which all later releases read, and the
-// queries that of the Zabbix plugin since 4.4. What is shown is named by the
+// queries that of the Zabbix plugin since 4.4. The shown series are named by the
 // items of the Zabbix templates, and a limit is a macro of theirs: a dashboard
 // that names what no template has cannot be built.
 package grafana

@@ -34,7 +34,7 @@ func marks(first string, more ...mark) *Thresholds {
 // least is what "more than 0" begins with, for values a second.
 const least = 0.001
 
-// above colours what is over a limit, as the trigger's > has it.
+// above colours values over a limit, as the trigger's > has it.
 func above(limit float64, color string) *Thresholds {
 	return marks(green, mark{max(limit, least), color})
 }
@@ -99,7 +99,8 @@ func (p *Panel) dress(l line) {
 	}
 }
 
-// mappings of an item's values to words and colours. Nothing is as bad as 0.
+// words are mappings of an item's values to words and colours. Where no value is
+// known the panel is grey: it neither alarms nor calms.
 func words(empty string, pairs ...[3]string) []Mapping {
 	options := map[string]any{}
 	for n, p := range pairs {
@@ -107,23 +108,25 @@ func words(empty string, pairs ...[3]string) []Mapping {
 	}
 	return []Mapping{
 		{"value", options},
-		{"special", map[string]any{"match": "null", "result": map[string]any{"text": empty, "color": red, "index": len(pairs)}}},
+		{"special", map[string]any{"match": "null", "result": map[string]any{"text": empty, "color": grey, "index": len(pairs)}}},
 	}
 }
 
-func upWords(empty string) []Mapping {
-	return words(empty, [3]string{"0", "DOWN", red}, [3]string{"1", "up", green})
+func upWords() []Mapping {
+	return words(noData, [3]string{"0", "DOWN", red}, [3]string{"1", "up", green})
 }
 
 func agentWords() []Mapping {
-	return words("no answer", [3]string{"0", "DOWN", red}, [3]string{"1", "up", green}, [3]string{"2", "unknown", grey})
+	return words(noData, [3]string{"0", "DOWN", red}, [3]string{"1", "up", green}, [3]string{"2", "unknown", grey})
 }
 
-// tile shows the newest value, coloured. It looks back no further than fresh:
-// what is older is no answer.
-func tile(t text, at Box, fresh string, lines ...line) Panel {
+// tile shows the newest value, coloured, unless it is stale.
+func tile(t text, at Box, lines ...line) Panel {
+	if t.empty == "" {
+		t.empty = noData
+	}
 	p := t.panel("stat", at)
-	p.TimeFrom, p.HideTimeOverride = fresh, true
+	p.TimeFrom, p.HideTimeOverride = stale(lines).String(), true
 	p.ask(lines...)
 	p.FieldConfig.Defaults.Color = map[string]any{"mode": "thresholds"}
 	p.FieldConfig.Defaults.Thresholds = marks(green)
@@ -139,18 +142,17 @@ func tileOptions(color, textMode string) map[string]any {
 	}
 }
 
-// upTile is a tile of what is up or down.
-func upTile(title, says string, at Box, fresh string, l line, to string) Panel {
-	p := tile(text{title, says, "no answer"}, at, fresh, l)
-	p.FieldConfig.Defaults.Mappings = upWords("no answer")
-	p.FieldConfig.Defaults.Thresholds = marks(red)
+// upTile is a tile of an up or down state.
+func upTile(title, says string, at Box, l line, to string) Panel {
+	p := tile(text{title, says, noData}, at, l)
+	p.FieldConfig.Defaults.Mappings = upWords()
+	p.FieldConfig.Defaults.Thresholds = marks(grey)
 	return p.to(to)
 }
 
 // figure is a tile with its history behind it; its colour is that of a limit.
 func figure(t text, at Box, unit string, limits *Thresholds, lines ...line) Panel {
-	p := tile(t, at, "", lines...)
-	p.HideTimeOverride = false
+	p := tile(t, at, lines...)
 	p.FieldConfig.Defaults.Unit, p.FieldConfig.Defaults.Thresholds = unit, limits
 	p.FieldConfig.Defaults.Mappings = words(t.empty)
 	options := tileOptions("value", "value")
@@ -159,36 +161,32 @@ func figure(t text, at Box, unit string, limits *Thresholds, lines ...line) Pane
 	return p
 }
 
-// perNode is a tile with a value for each node, which leads to the node.
-func perNode(t text, at Box, unit string, limits *Thresholds, l line) Panel {
-	p := tile(t, at, "", l)
-	p.HideTimeOverride = false
+// perNode is a tile with a row for each node, which leads to the node: the sum of
+// its items, or their greatest. The rows are in the order of the nodes' names, so
+// that several such tiles are read across.
+func perNode(t text, at Box, unit, how string, limits *Thresholds, l line) Panel {
+	p := tile(t, at, l)
 	d := &p.FieldConfig.Defaults
-	d.Unit, d.Thresholds, d.DisplayName = unit, limits, "${__field.labels.host}"
-	d.Links = []Link{{"Everything of ${__field.labels.host}", nodeURL("${__field.labels.host}")}}
+	d.Unit, d.Thresholds = unit, limits
+	d.Links = []Link{{"Everything of ${__data.fields.host}", nodeURL("${__data.fields.host}")}}
+	return p.byField("host", how)
+}
+
+// byField makes a row of all series that have a field in common, ordered by it.
+// The field is a label of the series, or "Field", their name.
+func (p Panel) byField(field, how string) Panel {
+	p.Transformations = append(p.Transformations,
+		Transform{"reduce", map[string]any{"mode": "seriesToRows", "reducers": []string{"lastNotNull"}, "labelsToFields": field != "Field"}},
+		Transform{"groupBy", map[string]any{"fields": map[string]any{
+			field:    map[string]any{"operation": "groupby", "aggregations": []string{}},
+			"Last *": map[string]any{"operation": "aggregate", "aggregations": []string{how}},
+		}}},
+		Transform{"sortBy", map[string]any{"fields": map[string]any{}, "sort": []any{map[string]any{"field": field}}}})
 	options := tileOptions("background", "value_and_name")
 	options["orientation"] = "horizontal"
 	options["text"] = map[string]any{"titleSize": 14, "valueSize": 20} // the same in all, and no smaller where a unit is long
-	p.Options = options
-	return p
-}
-
-// sumPerNode is perNode for items of which a node has several: their sum, or
-// their greatest.
-func sumPerNode(t text, at Box, unit, how string, limits *Thresholds, l line) Panel {
-	p := perNode(t, at, unit, limits, l)
-	p.Transformations = []Transform{
-		{"reduce", map[string]any{"mode": "seriesToRows", "reducers": []string{"lastNotNull"}, "labelsToFields": true}},
-		{"groupBy", map[string]any{"fields": map[string]any{
-			"host":   map[string]any{"operation": "groupby", "aggregations": []string{}},
-			"Last *": map[string]any{"operation": "aggregate", "aggregations": []string{how}},
-		}}},
-	}
-	d := &p.FieldConfig.Defaults
-	d.DisplayName = ""
-	d.Links = []Link{{"Everything of ${__data.fields.host}", nodeURL("${__data.fields.host}")}}
-	options, _ := p.Options.(map[string]any)
 	options["reduceOptions"] = map[string]any{"calcs": []string{"lastNotNull"}, "fields": fmt.Sprintf("/^Last \\* \\(%s\\)$/", how), "values": true}
+	p.Options = options
 	return p
 }
 
@@ -201,7 +199,7 @@ func graph(t text, at Box, unit string, lines ...line) Panel {
 	d.Thresholds = marks(green)
 	d.Custom = map[string]any{
 		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 12, "gradientMode": "none",
-		"showPoints": "never", "pointSize": 4, "spanNulls": spanNulls, "axisPlacement": "auto", "axisLabel": "", "axisSoftMin": 0,
+		"showPoints": "never", "pointSize": 4, "spanNulls": stale(lines).Milliseconds(), "axisPlacement": "auto", "axisLabel": "", "axisSoftMin": 0,
 		"stacking": map[string]any{"mode": "none", "group": "A"}, "thresholdsStyle": map[string]any{"mode": "off"},
 		"scaleDistribution": map[string]any{"type": "linear"}, "hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
 	}
@@ -211,15 +209,11 @@ func graph(t text, at Box, unit string, lines ...line) Panel {
 		}
 	}
 	p.Options = map[string]any{
-		"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
+		"legend":  map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{"lastNotNull", "max"}},
 		"tooltip": map[string]any{"mode": "multi", "sort": "desc"},
 	}
 	return p
 }
-
-// spanNulls joins what is less than this apart, in milliseconds: values that
-// come each minute are one line, an outage is a gap.
-const spanNulls = 150_000
 
 // bare leaves the legend out, where it would take the graph's place.
 func (p Panel) bare() Panel {
@@ -243,7 +237,7 @@ func (p Panel) percent() Panel {
 	return p
 }
 
-// atLeast keeps the axis from magnifying what is next to nothing.
+// atLeast keeps the axis from magnifying tiny values.
 func (p Panel) atLeast(top float64) Panel {
 	p.FieldConfig.Defaults.Custom["axisSoftMax"] = top
 	return p
@@ -267,7 +261,7 @@ func nodeURL(node string) string {
 	return "/d/" + nodeUID + "?var-node=" + node + "&${__url_time_range}"
 }
 
-// history shows in colours when what was up and when not.
+// history shows in colours when each service was up and when not.
 func history(t text, at Box, lines ...line) Panel {
 	p := t.panel("state-timeline", at)
 	p.ask(lines...)
@@ -275,7 +269,7 @@ func history(t text, at Box, lines ...line) Panel {
 	// By thresholds the panel would put their ranges in place of the values, and no word would fit.
 	d.Color, d.Thresholds = map[string]any{"mode": "fixed", "fixedColor": grey}, marks(grey)
 	d.Mappings = []Mapping{agentWords()[0]}
-	d.Custom = map[string]any{"fillOpacity": 80, "lineWidth": 0, "spanNulls": spanNulls}
+	d.Custom = map[string]any{"fillOpacity": 80, "lineWidth": 0, "spanNulls": stale(lines).Milliseconds()}
 	p.Options = map[string]any{
 		"mergeValues": true, "showValue": "never", "alignValue": "center", "rowHeight": 0.8,
 		"legend": map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": false}, "tooltip": map[string]any{"mode": "single", "sort": "none"},
@@ -300,8 +294,8 @@ func alarms(t text, at Box, host string) Panel {
 	}
 	p.Options = map[string]any{
 		"layout": "table", "hostField": true, "hostTechNameField": false, "hostProxy": false, "hostGroups": false, "showTags": false,
-		"statusField": false, "statusIcon": false, "severityField": true, "ackField": false, "ageField": true, "opdataField": false,
-		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 5,
+		"statusField": false, "statusIcon": false, "severityField": true, "ackField": false, "ageField": true, "opdataField": true,
+		"descriptionField": true, "descriptionAtNewLine": false, "sortProblems": "priority", "fontSize": "100%", "pageSize": 4,
 		"problemTimeline": false, "highlightBackground": false, "highlightNewEvents": false, "highlightNewerThan": "1h",
 		"customLastChangeFormat": true, "lastChangeFormat": "HH:mm:ss", "resizedColumns": []any{width("age", 130), width("lastchange", 100)}, "allowDangerousHTML": false,
 		"triggerSeverity": severities, "okEventColor": "rgb(56, 189, 113)", "ackEventColor": "rgb(56, 219, 156)", "markAckEvents": false,

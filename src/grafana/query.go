@@ -59,7 +59,7 @@ func (f Filter) matcher(variables map[string]string) func(name string) bool {
 	return func(name string) bool { return err == nil && re.MatchString(name) }
 }
 
-// With puts variables in, as the plugin does: what was no expression becomes one
+// With puts variables in, as the plugin does: plain text becomes an expression
 // that fits the whole name.
 func (f Filter) With(variables map[string]string) string {
 	text := f.Filter
@@ -115,6 +115,18 @@ func problems(host string) Query {
 	q.Options["acknowledged"], q.Options["hostsInMaintenance"] = 2, true
 	q.Options["sortProblems"], q.Options["limit"] = "severity", 100
 	return q
+}
+
+// own is Grafana's own store, which keeps the marks.
+var own = Ref{Type: "grafana", UID: "-- Grafana --"}
+
+// marked is the annotation of what people and playbooks do to the lab: drills
+// and deployments.
+func marked() Annotation {
+	return Annotation{
+		Name: "Drills and deployments", Datasource: own, Enable: true, IconColor: "blue",
+		Target: map[string]any{"type": "tags", "tags": []string{MarkTag}, "matchAny": true, "limit": 100},
+	}
 }
 
 // raised is the annotation of a graph: what began in its time.

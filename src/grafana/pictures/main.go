@@ -1,5 +1,5 @@
 // Pictures makes a picture of each dashboard, as a browser shows it:
-// `make pictures`, for who has a Grafana with the lab's dashboards, and Chromium.
+// `make pictures`, for those with a Grafana that has the lab's dashboards, and Chromium.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/grafana"
+	"chatlab/src/grafana/browser"
 )
 
 // limit is how long one picture may take.
@@ -94,11 +95,11 @@ func run(ctx context.Context, env *app.Env) error {
 		return err
 	}
 	defer front.Close()
-	b, err := start(ctx, o.chromium)
+	b, err := browser.Start(ctx, o.chromium)
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer b.Close()
 	for _, p := range list {
 		path := filepath.Join(o.out, fmt.Sprintf("%s-%s-%d%s.png", p.dashboard.Name(), p.theme, p.width, o.suffix))
 		size, err := take(ctx, b, p, o.address(front.base, p), path)
@@ -115,10 +116,10 @@ func (o *options) address(base string, p picture) string {
 }
 
 // take makes one picture and returns its size.
-func take(ctx context.Context, b *browser, p picture, address, path string) (int, error) {
+func take(ctx context.Context, b *browser.Browser, p picture, address, path string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	png, err := b.shoot(ctx, address, p.width, height(p.dashboard), len(p.dashboard.Panels))
+	png, err := shoot(ctx, b, address, p.width, height(p.dashboard), len(p.dashboard.Panels))
 	if err != nil {
 		return 0, err
 	}

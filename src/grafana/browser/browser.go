@@ -1,4 +1,6 @@
-package main
+// Package browser drives a Chromium without a window: it opens pages, asks them and makes
+// pictures of them.
+package browser
 
 import (
 	"bufio"
@@ -9,36 +11,43 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
+	"sync"
 	"time"
 
 	"chatlab/src/errs"
 )
 
-// browser is a Chromium without a window, told what to do through a pipe: JSON
+// Browser is a Chromium without a window, told what to do through a pipe: JSON
 // messages that end in 0, as its --remote-debugging-pipe has it.
-type browser struct {
+type Browser struct {
 	cmd     *exec.Cmd
 	profile string
 	in      *os.File
 	answers chan message
 	next    int
+
+	mu       sync.Mutex
+	unwanted []string
 }
 
 type message struct {
 	ID     int             `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
 	Result json.RawMessage `json:"result"`
 	Error  *struct {
 		Message string `json:"message"`
 	} `json:"error"`
 }
 
-// start starts one. Fails with code usage when there is none.
-func start(ctx context.Context, program string) (*browser, error) {
+// Start starts one. Fails with code usage when there is none.
+func Start(ctx context.Context, program string) (*Browser, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil, errs.E(errs.Usage, "no browser: %w", err).WithFix("apt-get install chromium, or --chromium PROGRAM")
 	}
-	b := &browser{answers: make(chan message, 16)}
+	b := &Browser{answers: make(chan message, 16)}
 	if b.profile, err = os.MkdirTemp("", "chatlab-pictures-"); err != nil {
 		return nil, errs.E(errs.Failed, "pictures: %w", err)
 	}
@@ -49,14 +58,14 @@ func start(ctx context.Context, program string) (*browser, error) {
 	}
 	b.cmd = exec.CommandContext(ctx, path, args...)
 	if err := b.pipe(); err != nil {
-		b.close()
+		b.Close()
 		return nil, errs.E(errs.Failed, "%s: %w", path, err)
 	}
 	return b, nil
 }
 
 // pipe starts the program with the pipes that it expects as files 3 and 4.
-func (b *browser) pipe() error {
+func (b *Browser) pipe() error {
 	theirIn, in, err := os.Pipe()
 	if err != nil {
 		return err
@@ -75,8 +84,8 @@ func (b *browser) pipe() error {
 	return nil
 }
 
-// read passes answers on, and leaves out what the browser tells unasked.
-func (b *browser) read(out *os.File) {
+// read passes answers on. Of the rest it keeps what pages complain of.
+func (b *Browser) read(out *os.File) {
 	defer close(b.answers)
 	defer func() { _ = out.Close() }()
 	r := bufio.NewReader(out)
@@ -86,14 +95,21 @@ func (b *browser) read(out *os.File) {
 			return
 		}
 		var m message
-		if json.Unmarshal(bytes.TrimSuffix(text, []byte{0}), &m) == nil && m.ID != 0 {
+		if json.Unmarshal(bytes.TrimSuffix(text, []byte{0}), &m) != nil {
+			continue
+		}
+		if m.ID != 0 {
 			b.answers <- m
+		} else if slices.Contains(complaints, m.Method) {
+			b.mu.Lock()
+			b.unwanted = append(b.unwanted, m.Method+" "+string(m.Params))
+			b.mu.Unlock()
 		}
 	}
 }
 
 // call makes a call, of a page when session is not "", and waits for its answer.
-func (b *browser) call(ctx context.Context, session, method string, params, result any) error {
+func (b *Browser) call(ctx context.Context, session, method string, params, result any) error {
 	b.next++
 	request := map[string]any{"id": b.next, "method": method, "params": params}
 	if session != "" {
@@ -126,27 +142,14 @@ func (b *browser) call(ctx context.Context, session, method string, params, resu
 	}
 }
 
-// shoot opens an address and returns a picture of it, once all panels are drawn
-// and the picture no longer changes.
-func (b *browser) shoot(ctx context.Context, address string, width, height, panels int) ([]byte, error) {
-	p, err := b.open(ctx, width, height)
-	if err != nil {
-		return nil, err
-	}
-	defer p.close(context.WithoutCancel(ctx))
-	if err := p.call(ctx, "Page.navigate", map[string]any{"url": address}, nil); err != nil {
-		return nil, err
-	}
-	return p.still(ctx, panels)
-}
-
-// page is a tab.
-type page struct {
-	*browser
+// Page is a tab.
+type Page struct {
+	*Browser
 	target, session string
 }
 
-func (b *browser) open(ctx context.Context, width, height int) (*page, error) {
+// Open opens an empty tab of a size, in pixels.
+func (b *Browser) Open(ctx context.Context, width, height int) (*Page, error) {
 	var made struct{ TargetID string }
 	if err := b.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank"}, &made); err != nil {
 		return nil, err
@@ -155,18 +158,52 @@ func (b *browser) open(ctx context.Context, width, height int) (*page, error) {
 	if err := b.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": made.TargetID, "flatten": true}, &joined); err != nil {
 		return nil, err
 	}
-	p := &page{b, made.TargetID, joined.SessionID}
-	return p, p.call(ctx, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	p := &Page{b, made.TargetID, joined.SessionID}
+	for _, domain := range []string{"Runtime.enable", "Log.enable"} {
+		if err := p.Call(ctx, domain, map[string]any{}, nil); err != nil {
+			return nil, err
+		}
+	}
+	return p, p.Size(ctx, width, height)
 }
 
-func (p *page) call(ctx context.Context, method string, params, result any) error {
-	return p.browser.call(ctx, p.session, method, params, result)
+// Size makes the tab as large as that, in pixels.
+func (p *Page) Size(ctx context.Context, width, height int) error {
+	return p.Call(ctx, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
 }
 
-func (p *page) close(ctx context.Context) {
+// complaints are the events that a page's own console shows.
+var complaints = []string{"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"}
+
+// Complaints returns what the pages' consoles showed since they were opened.
+func (b *Browser) Complaints() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.unwanted)
+}
+
+// Go opens an address in the tab. It does not wait until the page is there.
+func (p *Page) Go(ctx context.Context, address string) error {
+	return p.Call(ctx, "Page.navigate", map[string]any{"url": address}, nil)
+}
+
+// Eval returns the text that an expression of JavaScript gives.
+func (p *Page) Eval(ctx context.Context, expression string) (string, error) {
+	var answer struct{ Result struct{ Value string } }
+	err := p.Call(ctx, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true}, &answer)
+	return answer.Result.Value, err
+}
+
+// Call makes a call of Chromium's protocol.
+func (p *Page) Call(ctx context.Context, method string, params, result any) error {
+	return p.Browser.call(ctx, p.session, method, params, result)
+}
+
+// Close closes the tab.
+func (p *Page) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_ = p.browser.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
+	_ = p.Browser.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
 }
 
 // poll is how often a page is looked at; alike is how many pictures in a row
@@ -176,8 +213,9 @@ const (
 	alike = 2
 )
 
-// still waits until the page is drawn.
-func (p *page) still(ctx context.Context, panels int) ([]byte, error) {
+// Still returns a picture of the page once waitsFor names nothing, and the picture no longer
+// changes. Fails with code failed when ctx ends before.
+func (p *Page) Still(ctx context.Context, waitsFor func(context.Context) (string, error)) ([]byte, error) {
 	again := time.NewTicker(poll)
 	defer again.Stop()
 	var last []byte
@@ -189,14 +227,14 @@ func (p *page) still(ctx context.Context, panels int) ([]byte, error) {
 			return nil, errs.E(errs.Failed, "the page is not drawn: %s", state).WithFix("open it in a browser")
 		}
 		var err error
-		if state, err = p.waitsFor(ctx, panels); err != nil {
+		if state, err = waitsFor(ctx); err != nil {
 			return nil, err
 		}
 		if state != "" { // a picture takes long where the machine is busy
 			same = 0
 			continue
 		}
-		now, err := p.picture(ctx)
+		now, err := p.Picture(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -209,41 +247,17 @@ func (p *page) still(ctx context.Context, panels int) ([]byte, error) {
 	return last, nil
 }
 
-func (p *page) picture(ctx context.Context) ([]byte, error) {
+// Picture returns a PNG of the tab.
+func (p *Page) Picture(ctx context.Context) ([]byte, error) {
 	var shot struct{ Data string }
-	if err := p.call(ctx, "Page.captureScreenshot", map[string]any{"format": "png"}, &shot); err != nil {
+	if err := p.Call(ctx, "Page.captureScreenshot", map[string]any{"format": "png"}, &shot); err != nil {
 		return nil, err
 	}
 	return base64.StdEncoding.DecodeString(shot.Data)
 }
 
-// look counts the panels that are there, and those that still load.
-const look = `JSON.stringify({
-  panels: document.querySelectorAll('[data-panelid], .react-grid-item').length,
-  loading: document.querySelectorAll('.panel-loading, [aria-label="Panel loading bar"], .preloader, [data-testid="Spinner"]').length,
-})`
-
-// waitsFor returns what the page waits for, "" for nothing.
-func (p *page) waitsFor(ctx context.Context, panels int) (string, error) {
-	var answer struct{ Result struct{ Value string } }
-	if err := p.call(ctx, "Runtime.evaluate", map[string]any{"expression": look, "returnByValue": true}, &answer); err != nil {
-		return "", err
-	}
-	var seen struct{ Panels, Loading int }
-	if err := json.Unmarshal([]byte(answer.Result.Value), &seen); err != nil {
-		return "nothing to look at", nil //nolint:nilerr // the page is being changed
-	}
-	switch {
-	case seen.Panels < panels:
-		return "panels are missing", nil
-	case seen.Loading > 0:
-		return "panels load", nil
-	}
-	return "", nil
-}
-
-// close ends the browser and removes what it kept.
-func (b *browser) close() {
+// Close ends the browser and removes what it kept.
+func (b *Browser) Close() {
 	if b.cmd.Process != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -257,7 +271,7 @@ func (b *browser) close() {
 }
 
 // drain waits until all of the browser's processes have ended.
-func (b *browser) drain(ctx context.Context) {
+func (b *Browser) drain(ctx context.Context) {
 	for {
 		select {
 		case _, ok := <-b.answers:
