@@ -8,6 +8,7 @@ package lab
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 
@@ -25,7 +26,7 @@ type Target interface {
 	// Name returns what --target calls it.
 	Name() string
 
-	// Up brings up what is not up yet and returns when all of it is ready. A
+	// Up starts every service that is not up yet and returns when all of it is ready. A
 	// lab that is up already is left alone. Codes: usage (the machine or the
 	// inventory does not allow it), failed (a part did not come up; the error
 	// names it, and its fix is known or says where to look).
@@ -43,7 +44,7 @@ type Target interface {
 	Host(node string) (Host, error)
 
 	// Secret returns the path of a file of the deployment: "jwt.key",
-	// "ca.pem", "lab.pem" and "lab.key" (a client certificate of the lab CA),
+	// "ca.pem", "operator.pem" and "operator.key" (the operator's certificate),
 	// "mongodb.password". Code not_found where the target has none, as when
 	// the log database takes no password.
 	Secret(name string) (path string, err error)
@@ -58,6 +59,14 @@ type Target interface {
 	// network that this machine has no part in is dialed from the node that
 	// owns it. Connections have deadlines.
 	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Running is a lab of this machine that was found by its processes.
+type Running struct {
+	State    string    `json:"state"` // folder
+	Target   string    `json:"target"`
+	Instance int       `json:"instance,omitempty"` // 0: at the addresses of its inventory
+	Since    time.Time `json:"since"`
 }
 
 // Slow is a Target whose machines take longer than others for everything, as
@@ -98,6 +107,30 @@ type Host interface {
 	// service is ready. A killed service is started again by its supervisor,
 	// a stopped one is not. Codes: not_found (no such service here), failed.
 	Do(ctx context.Context, service string, a Action) error
+}
+
+// Streams are what an attended command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Logs says which part of a service's log is wanted.
+type Logs struct {
+	Since  time.Time // zero: from its beginning
+	Lines  int       // at most the last ones, negative: all
+	Follow bool      // what comes later too, until the context ends
+}
+
+// Attended is a Host at which a person can work.
+type Attended interface {
+	Host
+	// Attend runs a command with a person's streams until it ends. Code failed, when it
+	// ends with another status than 0.
+	Attend(ctx context.Context, s Streams, argv ...string) error
+	// Logs writes what a service logged. That of a daemon's logger may be the daemon's.
+	// Codes: not_found, failed.
+	Logs(ctx context.Context, service string, want Logs, out io.Writer) error
 }
 
 // Tunable is a Host whose services can run with other settings for a while. A

@@ -23,9 +23,13 @@ type Inventory struct {
 	// Nodes are in the order of the file.
 	Nodes []Node
 
+	// Instance is the number that OfInstance was given, 0 for the inventory as it was read.
+	Instance int
+
 	members map[string][]string // group → node names, in the order of the nodes
 	ports   map[string]int      // "auth" for auth_port
 	vars    map[string]string   // every scalar of all.vars
+	text    []byte              // in YAML
 }
 
 // Node is one machine with a foot in both networks.
@@ -50,18 +54,46 @@ const (
 // Quorums are the services whose members decide together: one, three or more.
 var Quorums = []string{MariaDB, MongoDB, Chatd}
 
-// Load reads an inventory from a file, or from hosts.yml in a folder. Fails
-// with code usage.
+// Load reads an inventory: a YAML file or a folder with hosts.yml as it stands there,
+// any other source as Ansible reads it. Fails with code usage and the first mistake.
 func Load(path string) (*Inventory, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "hosts.yml")
+	inv, mistakes, err := CheckFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return inv, firstError(mistakes)
+}
+
+// CheckFile is Load with all mistakes, those in group_vars and host_vars beside it
+// too. It fails with code usage where the source cannot be read.
+func CheckFile(path string) (*Inventory, []Mistake, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, errs.E(errs.Usage, "inventory: %w", err).WithFix("name a folder or file with --inventory")
+	}
+	if file := filepath.Join(path, "hosts.yml"); info.IsDir() && exists(file) {
+		path = file
+	} else if info.IsDir() || !slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)) {
+		return readByAnsible(path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, errs.E(errs.Usage, "inventory: %w", err).WithFix("name a folder or file with --inventory")
+		return nil, nil, errs.E(errs.Usage, "inventory: %w", err).WithFix("name a folder or file with --inventory")
 	}
-	return Parse(path, text)
+	p := newParser(path)
+	p.read(text)
+	p.beside(path)
+	inv, mistakes := p.result()
+	return inv, mistakes, nil
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Text returns the inventory in YAML, also where its source is in another format.
+func (inv *Inventory) Text() []byte { return inv.text }
 
 // Node returns a node by name.
 func (inv *Inventory) Node(name string) (Node, bool) {
@@ -101,6 +133,12 @@ func (inv *Inventory) Port(name string) int { return inv.ports[name] }
 // Var returns a variable of all.vars as text, or "".
 func (inv *Inventory) Var(name string) string { return inv.vars[name] }
 
+// True says whether a variable of all.vars is set, and Ansible reads it as yes.
+func (inv *Inventory) True(name string) bool { return truth(inv.vars[name]) }
+
+// Set overrules a variable of all.vars, as the playbook's -e does.
+func (inv *Inventory) Set(name, value string) { inv.vars[name] = value }
+
 // PasswordMinLength returns password_min_length, 8 where it is not set.
 func (inv *Inventory) PasswordMinLength() int {
 	n, err := strconv.Atoi(inv.vars["password_min_length"])
@@ -108,6 +146,12 @@ func (inv *Inventory) PasswordMinLength() int {
 		return 8
 	}
 	return n
+}
+
+// RefusesCommonPasswords returns password_refuse_common, true where it is not set.
+func (inv *Inventory) RefusesCommonPasswords() bool {
+	refuse, err := strconv.ParseBool(inv.vars["password_refuse_common"])
+	return refuse || err != nil
 }
 
 // Address returns host:port where a service listens on a node: authd and chatd
@@ -137,6 +181,29 @@ func (inv *Inventory) Addresses(service string) []string {
 func (inv *Inventory) OpsAddress(service string, n Node) string {
 	return join(n.Private, inv.ports[service+"_ops"])
 }
+
+// AuthPrivateAddress returns host:port where authd on a node tells the chat servers whose
+// tokens have ended.
+func (inv *Inventory) AuthPrivateAddress(n Node) string {
+	return join(n.Private, inv.ports[authPrivate])
+}
+
+// AuthPrivateAddresses returns AuthPrivateAddress of each auth server, in the order of
+// Addresses.
+func (inv *Inventory) AuthPrivateAddresses() []string {
+	var out []string
+	for _, n := range inv.Members(Authd) {
+		out = append(out, inv.AuthPrivateAddress(n))
+	}
+	return out
+}
+
+// authPrivate is the variable of that port, without _port, and authPrivatePort its value in
+// inventories that do not set it.
+const (
+	authPrivate     = "authd_private"
+	authPrivatePort = 8084
+)
 
 // peerPorts are the variables, without _port, of the ports by which the members of
 // a service that is one find each other.

@@ -78,8 +78,8 @@ func TestALabIsReadWhole(t *testing.T) {
 }
 
 func TestSeveralMembersAndIPv6(t *testing.T) {
-	text := strings.NewReplacer("authd: {hosts: {auth: {}}}", "authd: {hosts: {chat: {}, auth: {}, log: {}}}",
-		"10.0.1.3", "fd00:1::3", "10.0.2.3", "fd00:2::3").Replace(good)
+	text := strings.NewReplacer("authd: {hosts: {auth: {}}}", "authd: {hosts: {chat: {}, auth: {}, log: {}}}\n    mariadb: {hosts: {log: {}}}",
+		"    auth_port: 81\n", "    auth_port: 81\n    mariadb_port: 86\n", "10.0.1.3", "fd00:1::3", "10.0.2.3", "fd00:2::3").Replace(good)
 	inv := parse(t, text)
 	want := []string{"10.0.1.1:81", "10.0.1.2:81", "[fd00:1::3]:81"}
 	if got := inv.Addresses(inventory.Authd); !slices.Equal(got, want) {
@@ -101,9 +101,9 @@ func TestSeveralChatServersHaveRoutes(t *testing.T) {
 
 // several is good with an auth server and a chat server on each node, and an address
 // for each service.
-var several = strings.NewReplacer("authd: {hosts: {auth: {}}}", "authd: {hosts: {chat: {}, auth: {}, log: {}}}",
+var several = strings.NewReplacer("authd: {hosts: {auth: {}}}", "authd: {hosts: {chat: {}, auth: {}, log: {}}}\n    mariadb: {hosts: {log: {}}}",
 	"chatd: {hosts: {chat: {}}}", "chatd: {hosts: {chat: {}, auth: {}, log: {}}}",
-	"    auth_port: 81\n", "    auth_port: 81\n    chatd_routes_port: 99\n    auth_vip: 10.0.1.8\n    chat_vip: 10.0.1.9\n").Replace(good)
+	"    auth_port: 81\n", "    auth_port: 81\n    mariadb_port: 86\n    chatd_routes_port: 99\n    auth_vip: 10.0.1.8\n    chat_vip: 10.0.1.9\n").Replace(good)
 
 func TestAServiceHasAnAddressThatMoves(t *testing.T) {
 	inv := parse(t, several)
@@ -164,7 +164,7 @@ func TestEachMistakeIsNamedWithItsFix(t *testing.T) {
 		"password length":          {"password_min_length: 6", "password_min_length: none", `"none" is not a length`, "1 to 128"},
 		"host twice":               {"    auth:\n      public", "    log:\n      public", `has "log" twice`, "remove one"},
 		"bad name":                 {"    auth:\n      public", "    au th:\n      public", `host "au th": not a name`, "letters"},
-		"not YAML":                 {"  vars:", "  vars: [", "did not find", "mend the YAML"},
+		"not YAML":                 {"  vars:", "  vars: [", "did not find", "correct the YAML"},
 		"unknown key in all":       {"  vars:", "  varz:", `unknown key "varz" below`, "only vars"},
 		"key beside all":           {"all:", "alls:", `unknown key "alls"`, "below `all:`"},
 		"no hosts":                 {good, "all: {}", "no hosts", "list the machines"},

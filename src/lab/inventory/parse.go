@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"chatlab/src/errs"
 )
 
 // groups that an inventory may have, and those that it must.
@@ -21,19 +19,35 @@ var (
 // Parse reads the text of an inventory; path is for messages. Fails with code
 // usage and the first mistake in it.
 func Parse(path string, text []byte) (*Inventory, error) {
-	p := parser{path: path, inv: &Inventory{Path: path, members: map[string][]string{}, ports: map[string]int{}, vars: map[string]string{}}}
-	p.read(text)
-	if p.err != nil {
-		return nil, p.err
-	}
-	return p.inv, nil
+	inv, mistakes := Check(path, text)
+	return inv, firstError(mistakes)
 }
 
-// parser keeps the first mistake; after it, it does nothing more.
+// Check is Parse with all mistakes; the inventory is nil if there is one.
+func Check(path string, text []byte) (*Inventory, []Mistake) {
+	p := newParser(path)
+	p.read(text)
+	return p.result()
+}
+
+// parser keeps the mistakes in the order of the file.
 type parser struct {
-	path string
-	inv  *Inventory
-	err  error
+	path     string
+	inv      *Inventory
+	lines    map[string]int // of "host NAME", "group NAME" and "var NAME" of all.vars
+	mistakes []Mistake
+}
+
+func newParser(path string) *parser {
+	inv := &Inventory{Path: path, members: map[string][]string{}, ports: map[string]int{}, vars: map[string]string{}}
+	return &parser{path: path, inv: inv, lines: map[string]int{}}
+}
+
+func (p *parser) result() (*Inventory, []Mistake) {
+	if len(p.mistakes) > 0 {
+		return nil, p.mistakes
+	}
+	return p.inv, nil
 }
 
 // entry is one key of a YAML mapping.
@@ -43,17 +57,18 @@ type entry struct {
 	value *yaml.Node
 }
 
-// mistake names what is wrong at a line, and the fix.
+// mistake names the fault of a line, and the fix.
 func (p *parser) mistake(line int, fix, format string, args ...any) {
-	if p.err == nil {
-		p.err = errs.E(errs.Usage, "inventory %s, line %d: %s", p.path, line, fmt.Sprintf(format, args...)).WithFix("%s", fix)
+	m := Mistake{File: p.path, Line: line, What: fmt.Sprintf(format, args...), Fix: fix}
+	if !slices.Contains(p.mistakes, m) {
+		p.mistakes = append(p.mistakes, m)
 	}
 }
 
 func (p *parser) read(text []byte) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		p.err = errs.E(errs.Usage, "inventory %s: %s", p.path, strings.Join(strings.Fields(err.Error()), " ")).WithFix("mend the YAML")
+		p.mistake(0, "correct the YAML", "%s", strings.Join(strings.Fields(err.Error()), " "))
 		return
 	}
 	if len(doc.Content) == 0 {
@@ -76,7 +91,10 @@ func (p *parser) read(text []byte) {
 	p.vars(parts["vars"])
 	p.hosts(parts["hosts"])
 	p.groups(parts["children"])
-	p.complete()
+	if len(p.mistakes) == 0 { // the lab as a whole makes no sense of a half
+		p.inv.text = text
+		p.complete()
+	}
 }
 
 // entries lists a mapping; a key that comes twice is a mistake, no value at
@@ -119,7 +137,10 @@ func (p *parser) scalar(e entry, what string) string {
 }
 
 func (p *parser) vars(n *yaml.Node) {
+	p.inv.ports[authPrivate] = authPrivatePort
 	for _, e := range p.entries(n, "all.vars") {
+		p.spelling(e, "all.vars")
+		p.lines["var "+e.key] = e.line
 		v := e.value
 		if v.Kind != yaml.ScalarNode {
 			continue // Ansible's own lists and mappings are none of ours
@@ -132,6 +153,11 @@ func (p *parser) vars(n *yaml.Node) {
 			}
 			p.inv.ports[name] = port
 		}
+		if e.key == "password_refuse_common" {
+			if _, err := strconv.ParseBool(v.Value); err != nil {
+				p.mistake(e.line, "write true or false", "%s: %q is neither", e.key, v.Value)
+			}
+		}
 		if e.key == "password_min_length" {
 			if n, err := strconv.Atoi(v.Value); err != nil || n < 1 || n > 128 {
 				p.mistake(e.line, "write a number from 1 to 128", "%s: %q is not a length", e.key, v.Value)
@@ -143,11 +169,14 @@ func (p *parser) vars(n *yaml.Node) {
 func (p *parser) hosts(n *yaml.Node) {
 	taken := map[netip.Addr]string{}
 	for _, host := range p.entries(n, "all.hosts") {
-		node := Node{Name: host.key}
+		node, before := Node{Name: host.key}, len(p.mistakes)
+		p.lines["host "+host.key] = host.line
 		if !goodName(host.key) {
-			p.mistake(host.line, "use letters, digits and -", "host %q: not a name", host.key)
+			p.mistake(host.line, "use letters, digits and - only", "host %q: not a name", host.key)
 		}
-		for _, e := range p.entries(host.value, "host "+host.key) {
+		vars := p.entries(host.value, "host "+host.key)
+		p.own(vars, "host "+host.key)
+		for _, e := range vars {
 			var into *netip.Addr
 			switch e.key {
 			case "public_address":
@@ -158,12 +187,14 @@ func (p *parser) hosts(n *yaml.Node) {
 				continue
 			}
 			*into = p.address(e, host.key)
-			if other, twice := taken[*into]; twice {
+			if other, twice := taken[*into]; twice && into.IsValid() {
 				p.mistake(e.line, "give each host and network an address of its own", "host %s: %s %s is also the %s", host.key, e.key, into, other)
 			}
 			taken[*into] = e.key + " of " + host.key
 		}
-		p.networks(host, node)
+		if len(p.mistakes) == before { // a wrong address is not a missing one
+			p.networks(host, node)
+		}
 		p.inv.Nodes = append(p.inv.Nodes, node)
 	}
 	if len(p.inv.Nodes) == 0 {
@@ -200,14 +231,18 @@ func (p *parser) networks(host entry, n Node) {
 func (p *parser) groups(n *yaml.Node) {
 	for _, g := range p.entries(n, "all.children") {
 		if !slices.Contains(groups, g.key) {
-			p.mistake(g.line, "known groups: "+strings.Join(groups, " "), "unknown group %q", g.key)
+			p.mistake(g.line, groupFix(g.key), "unknown group %q", g.key)
+			continue
 		}
+		p.lines["group "+g.key] = g.line
 		named := map[string]bool{}
 		for _, part := range p.entries(g.value, "group "+g.key) {
 			switch part.key {
 			case "vars":
+				p.own(p.entries(part.value, "group "+g.key), "group "+g.key)
 			case "hosts":
 				for _, h := range p.entries(part.value, "group "+g.key) {
+					p.own(p.entries(h.value, "host "+h.key), "host "+h.key)
 					if _, known := p.inv.Node(h.key); !known {
 						p.mistake(h.line, "add it to `all: hosts:`, or remove it here", "group %s: unknown host %q", g.key, h.key)
 					}
@@ -223,6 +258,15 @@ func (p *parser) groups(n *yaml.Node) {
 			}
 		}
 	}
+}
+
+// groupFix names the group that was meant, and all that there are.
+func groupFix(name string) string {
+	fix := "known groups: " + strings.Join(groups, " ")
+	if meant := nearest(name, groups, 1+len(name)/4); meant != "" {
+		fix = "write " + meant + "; " + fix
+	}
+	return fix
 }
 
 func goodName(s string) bool {

@@ -34,20 +34,23 @@ func (p *parser) vip(service, text string, taken map[netip.Addr]string) {
 	name := vips[service]
 	a, err := netip.ParseAddr(text)
 	if err != nil || !a.Is4() {
-		p.mistake(1, "write an IPv4 address, without port or prefix length", "%s: %q is not an IPv4 address", name, text)
+		p.mistake(p.lines["var "+name], "write an IPv4 address, without port or prefix length", "%s: %q is not an IPv4 address", name, text)
 		return
 	}
 	if other := taken[a]; other != "" {
-		p.mistake(1, "name a free address of the public network", "%s: %s is also %s", name, a, other)
+		p.mistake(p.lines["var "+name], "name a free address of the public network", "%s: %s is also %s", name, a, other)
 	}
 	taken[a] = "the " + name
 	members := p.inv.Members(service)
 	if len(members) < 2 {
-		p.mistake(1, "name several hosts in group "+service+", or remove "+name, "%s: only one host could have it", name)
+		p.mistake(p.lines["var "+name], "name several hosts in group "+service+", or remove "+name, "%s: only one host could have it", name)
 	}
 	for _, n := range members {
-		if network, err := n.Public.Prefix(24); err != nil || !network.Contains(a) {
-			p.mistake(1, "name a free address of that network", "%s: %s is not in %s, the public network of %s", name, a, network, n.Name)
+		network, err := n.Public.Prefix(24)
+		if err != nil || !network.Contains(a) {
+			p.mistake(p.lines["var "+name], "name a free address of that network", "%s: %s is not in %s, the public network of %s", name, a, network, n.Name)
+		} else if b := a.As4(); b[3] == 0 || b[3] == 255 {
+			p.mistake(p.lines["var "+name], "name a free address of that network", "%s: %s is no machine's address in %s", name, a, network)
 		}
 	}
 }
