@@ -2,9 +2,11 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 
 	"chatlab/src/errs"
@@ -191,6 +193,7 @@ func chatTokenChecks() []Check {
 	checks := []Check{
 		{Name: "chat.token.accepted", Text: "a hand-made token that is right is accepted", Needs: []Need{hasKey}, Run: chatAccepts},
 		{Name: "chat.token.newer", Text: "/token takes a newer token of the same user", Needs: []Need{has(partAuth)}, Run: chatNewer},
+		{Name: "chat.token.ended", Text: "a user who signs out at one server is out of the chat, at another one too, within two seconds", Needs: []Need{has(partAuth)}, Run: chatSignedOut},
 		{Name: "chat.token.other", Text: "/token refuses a token of another user", Needs: []Need{has(partAuth)}, Run: chatOther},
 	}
 	for _, f := range forgeries() {
@@ -229,6 +232,34 @@ func chatAccepts(ctx context.Context, e *Env) error {
 	defer c.close()
 	e.Same("user", p.name, w.User)
 	return nil
+}
+
+// endedWithin is how long the chat of a user who signed out may last.
+const endedWithin = 2 * time.Second
+
+// chatSignedOut ends the tokens of a user of its own: nobody else must lose a session.
+func chatSignedOut(ctx context.Context, e *Env) error {
+	p := e.newPerson(ctx, len(e.people))
+	if r, err := p.login(); err != nil || p.token == "" {
+		return errors.Join(err, failf("a signed-in user", "%d %s", r.status, r.body))
+	}
+	s, _, err := e.enter(ctx, *p, e.name("ended"), nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r, err := e.auth(ctx, call{method: http.MethodPost, path: "/auth/logout", bearer: p.token, node: p.n + 1})
+	if err != nil {
+		return err
+	}
+	e.True(r.status/100 == 2, "status 2xx of the sign-out", "%d %s", r.status, r.body)
+	signedOut := time.Now()
+	if err := e.refused(s, errs.TokenRevoked); err != nil {
+		return err
+	}
+	took := time.Since(signedOut)
+	e.True(took <= e.allow(endedWithin), "the session's end within "+endedWithin.String(), "it took %s", took.Round(time.Millisecond))
+	return e.ended(s)
 }
 
 func chatNewer(ctx context.Context, e *Env) error {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"chatlab/src/errs"
-	"chatlab/src/lab"
 )
 
 // Choose returns the checks whose names match one of the globs, in the order
@@ -51,7 +50,7 @@ func matches(glob, name string) bool {
 	return ok
 }
 
-// near returns the names that differ least from what was asked for.
+// near returns the names that differ least from the requested one.
 func near(glob string, checks []Check) []string {
 	type distance struct {
 		name string
@@ -60,9 +59,9 @@ func near(glob string, checks []Check) []string {
 	asked := strings.Trim(glob, "*?.")
 	all := make([]distance, len(checks))
 	for i, c := range checks {
-		n := lab.Edits(asked, c.Name)
+		n := errs.Edits(asked, c.Name)
 		for _, piece := range strings.Split(c.Name, ".") {
-			n = min(n, lab.Edits(asked, piece))
+			n = min(n, errs.Edits(asked, piece))
 		}
 		all[i] = distance{c.Name, n}
 	}

@@ -42,6 +42,8 @@ const (
 	OK   = "ok"
 	Fail = "fail"
 	Skip = "skip"
+
+	notRun = "not run" // interrupted; no result of its own
 )
 
 // Result is the outcome of a check, as `--json` shows it.
@@ -64,6 +66,7 @@ type Report struct {
 	OK      int      `json:"ok"`
 	Failed  int      `json:"failed"`
 	Skipped int      `json:"skipped"`
+	NotRun  int      `json:"not_run,omitempty"` // of a run that was interrupted
 	Seconds float64  `json:"seconds"`
 }
 
@@ -91,7 +94,8 @@ func (r Report) Err() error {
 }
 
 // Run runs checks, several at once, and hands each result to done in the order
-// of the list as soon as those before it are known. done may be nil.
+// of the list as soon as those before it are known. done may be nil. When ctx ends,
+// checks that had no result yet have none: they are only counted.
 func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Report {
 	start := time.Now()
 	ready := make([]chan Result, len(checks))
@@ -119,7 +123,11 @@ func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Rep
 	}()
 	rep := Report{Total: len(checks), Results: make([]Result, 0, len(checks))}
 	for i := range checks {
-		r := <-ready[i]
+		r := j.await(checks[i], ready[i])
+		if r.Result == notRun {
+			rep.NotRun++
+			continue
+		}
 		rep.add(r)
 		if done != nil {
 			done(r)
@@ -128,6 +136,25 @@ func Run(ctx context.Context, j *Journey, checks []Check, done func(Result)) Rep
 	wg.Wait()
 	rep.Seconds = time.Since(start).Seconds()
 	return rep
+}
+
+// waitingAfter is how long a person sees nothing before `lab check` names what it waits for.
+const waitingAfter = 5 * time.Second
+
+// await returns a check's result, and tells from time to time that it is waited for.
+func (j *Journey) await(c Check, ready <-chan Result) Result {
+	tick := time.NewTicker(waitingAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case r := <-ready:
+			return r
+		case <-tick.C:
+			if j != nil && j.Waiting != nil {
+				j.Waiting(c)
+			}
+		}
+	}
 }
 
 // FirstFailure runs checks until one fails, calls stop then, which must end the
@@ -162,6 +189,10 @@ func (r *Report) add(res Result) {
 // a shared step of the journey included.
 func (c Check) result(ctx context.Context, j *Journey) Result {
 	res := Result{Name: c.Name, Node: c.Node, Description: c.Text}
+	if ctx.Err() != nil {
+		res.Result = notRun
+		return res
+	}
 	for _, need := range c.Needs {
 		if reason := need(j); reason != "" {
 			res.Result, res.Reason = Skip, oneLine(reason)
@@ -179,6 +210,10 @@ func (c Check) result(ctx context.Context, j *Journey) Result {
 	start := time.Now()
 	err := c.attempt(limit, env)
 	res.Seconds = time.Since(start).Seconds()
+	if ctx.Err() != nil {
+		res.Result = notRun
+		return res
+	}
 	if err != nil && errors.Is(limit.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("nothing within %s: %w", timeout, err)
 	}

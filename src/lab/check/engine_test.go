@@ -257,3 +257,16 @@ func TestJSONHasTheSame(t *testing.T) {
 		t.Errorf("got\n%s", b.String())
 	}
 }
+
+// A person is told what a run waits for.
+func TestALongWaitIsTold(t *testing.T) {
+	told := make(chan string, 8)
+	j := &Journey{Waiting: func(c Check) { told <- c.Name }}
+	slow := Check{Name: "slow", Run: func(ctx context.Context, e *Env) error {
+		e.True(<-told == "slow", "its name", "another")
+		return nil
+	}}
+	if r := Run(t.Context(), j, []Check{slow}, nil); r.OK != 1 {
+		t.Errorf("%+v", r)
+	}
+}

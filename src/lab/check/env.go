@@ -20,7 +20,7 @@ type Env struct {
 	failure *Failure
 }
 
-// Failure is an error that says what was expected and what was seen instead.
+// Failure is an error that names the expected and the observed state.
 type Failure struct {
 	Expected, Seen string
 	Hint           string // replaces the check's own when set
@@ -28,7 +28,7 @@ type Failure struct {
 
 func (f *Failure) Error() string { return "expected " + f.Expected + ", seen " + f.Seen }
 
-// failf makes a failure from what was expected and what was seen.
+// failf makes a failure from the expected and the observed state.
 func failf(expected, format string, args ...any) *Failure {
 	return &Failure{Expected: expected, Seen: fmt.Sprintf(format, args...)}
 }
@@ -37,7 +37,7 @@ type skipError struct{ reason string }
 
 func (s *skipError) Error() string { return "skipped: " + s.reason }
 
-// Same states that what was seen equals what is wanted, and tells whether it
+// Same states that the observed value equals the wanted one, and reports whether it
 // does. The first statement that does not hold fails the check.
 func (e *Env) Same(what string, want, seen any) bool {
 	return e.state(fmt.Sprint(want) == fmt.Sprint(seen), what+" "+show(want), what+" "+show(seen))

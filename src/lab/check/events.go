@@ -50,6 +50,7 @@ func eventChecks(j *Journey) []Check {
 		checks[i].Timeout = DefaultTimeout + stepTimeout + 2*eventLook // sign-ups and talk come first
 	}
 	checks = append(checks, relayChecks()...)
+	checks = append(checks, mtlsChecks(j)...)
 	return j.group(partLogd, "the logs of the loggers and of logd (`lab status` says where); `lab events`", checks)
 }
 
@@ -117,7 +118,7 @@ func (j *Journey) facts() ([]fact, error) {
 }
 
 // readLog reads the log until every fact is there, or until a look that began
-// eventWait after the last of them happened. What is missing then is for the
+// eventWait after the last of them happened. Events missing then are for the
 // checks to say.
 func (j *Journey) readLog(ctx context.Context) (*journal, error) {
 	facts, err := j.facts()
@@ -225,7 +226,7 @@ func (l *journal) others(subject string) string {
 	return "only " + strings.Join(have, ", ")
 }
 
-// eventOnce reads the log again when it is complete: what is doubled on the way
+// eventOnce reads the log again when it is complete: events doubled on the way
 // came with, or soon after, what it doubles.
 func eventOnce(ctx context.Context, e *Env) error {
 	l, err := e.logged()

@@ -15,7 +15,7 @@ import (
 // authHandler is an auth server after src/auth/openapi.yaml, as short as can be.
 func (f *fake) authHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		methods := map[string]string{"/auth/login": "POST", "/auth/signup": "POST", "/auth/refresh": "POST", "/auth/health": "GET"}
+		methods := map[string]string{"/auth/login": "POST", "/auth/signup": "POST", "/auth/refresh": "POST", "/auth/logout": "POST", "/auth/health": "GET"}
 		path, isUser := strings.CutPrefix(r.URL.Path, "/auth/getuser/")
 		method := methods[r.URL.Path]
 		if isUser {
@@ -41,6 +41,8 @@ func (f *fake) authHandler() http.Handler {
 			f.answer(w, map[string]string{"message": "alive"})
 		case r.URL.Path == "/auth/refresh":
 			f.refreshToken(w, r)
+		case r.URL.Path == "/auth/logout":
+			f.logout(w, r)
 		default:
 			f.withFields(w, r)
 		}
@@ -97,6 +99,20 @@ func (f *fake) refreshToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.answer(w, map[string]string{"token": f.issue(user)})
+}
+
+// logout ends the user's sessions at once.
+func (f *fake) logout(w http.ResponseWriter, r *http.Request) {
+	raw, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	user, code := f.verify(raw)
+	if code != "" {
+		f.problem(w, 401, code)
+		return
+	}
+	if !f.has("stays after logout") {
+		f.chat.end(user)
+	}
+	f.answer(w, map[string]string{"message": "bye"})
 }
 
 // verify returns a token's user, or the code of its refusal.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"slices"
@@ -14,6 +15,14 @@ import (
 )
 
 func codeOf(err error) string { return string(errs.CodeOf(err)) }
+
+// peeked is a connection whose first byte may be looked at.
+type peeked struct {
+	*bufio.Reader
+	conn net.Conn
+}
+
+func (p peeked) SetReadDeadline(t time.Time) error { return p.conn.SetReadDeadline(t) }
 
 // fakeChat is a chat server after src/wire/doc.go: one log under one lock.
 type fakeChat struct {
@@ -34,7 +43,12 @@ type fakeSession struct {
 func newFakeChat(f *fake) *fakeChat { return &fakeChat{f: f} }
 
 func (c *fakeChat) serve(conn net.Conn) {
-	lines := wire.NewReader(conn, wire.MaxLine)
+	in := peeked{bufio.NewReader(conn), conn}
+	if first, err := in.Peek(1); err == nil && first[0] == 0x16 { // a handshake of TLS
+		fmt.Fprintln(conn, "error: bad_request: no TLS here")
+		return
+	}
+	lines := wire.NewReader(in, wire.MaxLine)
 	first, err := lines.Next(time.Now().Add(10*time.Second), 0)
 	if err != nil {
 		return
@@ -88,6 +102,18 @@ func (c *fakeChat) enter(s *fakeSession, resume *uint64) {
 	}
 	for _, m := range c.log[from:] {
 		s.show(m)
+	}
+}
+
+// end ends the sessions of a user.
+func (c *fakeChat) end(user string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sessions {
+		if s.user == user {
+			s.refuse(errs.TokenRevoked)
+			_ = s.Close()
+		}
 	}
 }
 

@@ -74,6 +74,7 @@ func (h fakeHost) listening() string {
 	for _, o := range ops {
 		at = append(at, inv.OpsAddress(o.name, inv.Nodes[0]))
 	}
+	at = append(at, inv.AuthPrivateAddresses()...)
 	switch {
 	case h.f.has("stray listener"):
 		at = append(at, "*:4444")

@@ -22,6 +22,7 @@ import (
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/pki"
 	"chatlab/src/mongodb"
+	"chatlab/src/mtls"
 	"chatlab/src/token"
 )
 
@@ -70,6 +71,7 @@ func newFake(t *testing.T, faults ...string) *fake {
 	f.serve(t, "chat", f.public, f.chat.serve)
 	f.serve(t, "logd", f.private("logd"), f.serveRelay(t))
 	f.serve(t, "healthd", f.private("healthd"), f.serveHealth)
+	f.serve(t, "authd_private", f.private("authd_private"), f.serveEnded(t))
 	f.serve(t, "mongodb", f.private("mongodb"), func(net.Conn) {})
 	for _, name := range []string{"authd", "chatd", "logd", "healthd", "authd_logger", "chatd_logger"} {
 		f.serveHTTP(t, name+"_ops", f.private(name), f.opsHandler(name))
@@ -181,6 +183,9 @@ func (f *fake) opsHandler(name string) http.Handler {
 func (f *fake) Name() string     { return "fake" }
 func (f *fake) MongoURI() string { return "mongodb://fake/" }
 
+// MongoUser says that the log database has users, and so no door of ours.
+func (f *fake) MongoUser() string { return "chatlab" }
+
 func (f *fake) Secret(name string) (string, error) {
 	path := filepath.Join(f.dir, name)
 	if _, err := os.Stat(path); err != nil || f.has("no secrets") {
@@ -191,12 +196,18 @@ func (f *fake) Secret(name string) (string, error) {
 
 func (f *fake) secrets(t *testing.T) {
 	t.Helper()
+	for name, text := range certificates() {
+		if err := os.WriteFile(filepath.Join(f.dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ca, err := pki.Open(f.dir, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"lab", "logd"} {
-		if _, err := ca.Ensure(name, []string{f.inner}, time.Now()); err != nil {
+	for _, role := range []mtls.Role{mtls.Logd, mtls.Authd} {
+		c := pki.Certificate{Name: "one-" + string(role), Subject: pki.Subject{Role: role, Node: "one", Server: true, Hosts: []string{f.inner}}}
+		if err := ca.Issue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -266,6 +277,42 @@ func (f *fake) Stored(_ context.Context, id event.ID) (mongodb.Record, bool, err
 	}
 	return f.records[i], true, nil
 }
+
+// certificates are the files of a CA and of all certificates of a fake's lab. They are
+// made once: each is synced to the disk.
+var certificates = sync.OnceValue(func() map[string][]byte {
+	dir, err := os.MkdirTemp("", "certificates")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	ca, err := pki.Open(dir, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	ports := ""
+	for i, name := range []string{"auth", "chat", "logd", "healthd", "mongodb", "authd_ops", "chatd_ops", "logd_ops", "healthd_ops", "authd_logger_ops", "chatd_logger_ops"} {
+		ports += fmt.Sprintf("%s_port: %d, ", name, i+1)
+	}
+	inv, err := inventory.Parse("fake", []byte("all:\n  vars: {"+ports+"}\n  hosts:\n    one: {public_address: 192.0.2.1, private_address: 198.51.100.1}\n"+
+		"  children: {authd: &one {hosts: {one: {}}}, chatd: *one, logd: *one, healthd: *one, mongodb: *one}\n"))
+	if err != nil {
+		panic(err)
+	}
+	out := map[string][]byte{}
+	for _, c := range pki.Plan(inv) {
+		if err := ca.Issue(c, time.Now()); err != nil {
+			panic(err)
+		}
+	}
+	paths, _ := filepath.Glob(filepath.Join(dir, "*"))
+	for _, path := range paths {
+		if out[filepath.Base(path)], err = os.ReadFile(path); err != nil {
+			panic(err)
+		}
+	}
+	return out
+})
 
 // testRSA is one key for all tests: making it costs more than the rest.
 var testRSA = newRSA()

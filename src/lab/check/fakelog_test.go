@@ -20,17 +20,14 @@ import (
 // serveRelay is a log server after src/event/doc.go.
 func (f *fake) serveRelay(t *testing.T) func(net.Conn) {
 	t.Helper()
-	config, err := mtls.Server(mtls.Files{
-		CA: filepath.Join(f.dir, "ca.pem"), Cert: filepath.Join(f.dir, "logd.pem"), Key: filepath.Join(f.dir, "logd.key"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := f.tls(t, mtls.Logd)
 	switch {
+	case f.has("any role"):
+		config.VerifyConnection = nil
 	case f.has("no client certificate"):
-		config.ClientAuth = tls.NoClientCert
+		config.ClientAuth, config.VerifyConnection = tls.NoClientCert, nil
 	case f.has("any certificate"):
-		config.ClientAuth = tls.RequireAnyClientCert
+		config.ClientAuth, config.VerifyConnection = tls.RequireAnyClientCert, nil
 	}
 	return func(conn net.Conn) {
 		if f.has("silent") {
@@ -42,6 +39,27 @@ func (f *fake) serveRelay(t *testing.T) func(net.Conn) {
 		}
 		f.relay(conn)
 	}
+}
+
+// serveEnded is authd's listener for the chat servers, which no check reads.
+func (f *fake) serveEnded(t *testing.T) func(net.Conn) {
+	t.Helper()
+	config := f.tls(t, mtls.Authd)
+	if f.has("any role at authd") {
+		config.VerifyConnection = nil
+	}
+	return func(conn net.Conn) { _, _ = io.Copy(io.Discard, tls.Server(conn, config)) }
+}
+
+// tls is the configuration of a listener that admits as a role does.
+func (f *fake) tls(t *testing.T, role mtls.Role) *tls.Config {
+	t.Helper()
+	pair := filepath.Join(f.dir, "one-"+string(role))
+	config, err := mtls.Server(mtls.Files{CA: filepath.Join(f.dir, "ca.pem"), Cert: pair + ".pem", Key: pair + ".key"}, mtls.Admitted(role)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
 }
 
 func (f *fake) relay(conn net.Conn) {

@@ -111,6 +111,27 @@ func forgeries() []forgery {
 				endless := fmt.Sprintf(`{"iss":"Auth","user":%s,"token":"access","iat":%d}`, jsonText(s.user), time.Now().Unix())
 				return signHMAC(headerHS256, endless, s.key), nil
 			}},
+		{"long", "a token that lives for centuries", errs.BadToken, true,
+			func(s secrets) (string, error) {
+				return signHMAC(headerHS256, strings.Replace(s.payload(), `"exp":`, `"exp":2`, 1), s.key), nil
+			}},
+		{"early", "a token that is not valid before an hour from now", errs.BadToken, true,
+			func(s secrets) (string, error) {
+				early := fmt.Sprintf(`{"nbf":%d,`, time.Now().Add(time.Hour).Unix()) + s.payload()[1:]
+				return signHMAC(headerHS256, early, s.key), nil
+			}},
+		{"crit", "a token whose header demands an extension that nobody knows", errs.BadToken, true,
+			func(s secrets) (string, error) {
+				return signHMAC(`{"alg":"HS256","typ":"JWT","crit":["chatlab"],"chatlab":true}`, s.payload(), s.key), nil
+			}},
+		{"case", "a token whose claim is USER in place of user", errs.BadToken, true,
+			func(s secrets) (string, error) {
+				return signHMAC(headerHS256, strings.Replace(s.payload(), `"user"`, `"USER"`, 1), s.key), nil
+			}},
+		{"twice", "a token that names two users", errs.BadToken, true,
+			func(s secrets) (string, error) {
+				return signHMAC(headerHS256, `{"user":"nobody",`+s.payload()[1:], s.key), nil
+			}},
 		{"future", "a token issued an hour from now", errs.BadToken, true,
 			func(s secrets) (string, error) {
 				return signHMAC(headerHS256, payload("Auth", s.user, "access", time.Now().Add(time.Hour)), s.key), nil

@@ -128,7 +128,7 @@ const (
 )
 
 // emptyPanels asks until no query lacks anything, or the limit has passed; then
-// it says what lacks.
+// it names the missing data.
 func (e *Env) emptyPanels(ctx context.Context, ask asker, d grafana.Dashboard) (empty []string, asked int, err error) {
 	limit, cancel := context.WithTimeout(ctx, e.panelWait)
 	defer cancel()

@@ -101,7 +101,7 @@ func (w *watchedLab) items() map[string][]string {
 			}
 		}
 	}
-	out["one"] = append(out["one"], "Disk /: use in %", "Disk /: free inodes in %", "Network eth0: received", "Network eth0: sent",
+	out["one"] = append(out["one"], "Disk /: use in %", "Disk /: free inodes in %", "Disk /: use expected in a day", "Network eth0: received", "Network eth0: sent",
 		"Network eth0: errors received", "Network eth0: dropped sent")
 	return out
 }
@@ -278,7 +278,7 @@ func TestEachFaultOfDashboardsIsNamed(t *testing.T) {
 		{"wrong password", false, "grafana.panels.auth", "Zabbix does not let Admin in"},
 		{"authd: sign-ups", false, "grafana.panels.auth", `dashboard "Auth", panel "Sign-ups and renewals", query A (authd: sign-ups): nothing of one services`},
 		{"authd: sign-ups", true, "grafana.panels.auth", `dashboard "Auth", panel "Sign-ups and renewals", query A (authd: sign-ups): nothing of one services`},
-		{"CPU: load avg1", true, "grafana.panels.node", `dashboard "Node", panel "Load", query A (CPU: load avg1): nothing of one`},
+		{"CPU: load avg1 for each CPU", true, "grafana.panels.node", `dashboard "Node", panel "Load", query A (CPU: load avg1 for each CPU): nothing of one`},
 		{"old values", false, "grafana.panels.chat", `3h0m`},
 		{"old values", true, "grafana.panels.chat", `old of one services`},
 		{"Grafana away", true, "grafana.source", "Grafana"},

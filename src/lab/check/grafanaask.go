@@ -16,7 +16,7 @@ import (
 type asker interface {
 	// deployed returns the dashboard that is looked at.
 	deployed(ctx context.Context, described grafana.Dashboard) (grafana.Dashboard, error)
-	// put puts a question and returns what lacks in the answer, "" for nothing.
+	// put puts a question and returns the missing part of the answer, "" for none.
 	put(ctx context.Context, q question) (lacks string, err error)
 	close(ctx context.Context)
 }

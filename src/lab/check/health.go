@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlab/src/lab/inventory"
+	"chatlab/src/mtls"
 )
 
 // healthChecks proves that healthd of each node answers as a Zabbix agent, in
@@ -77,7 +78,7 @@ func (j *Journey) dialHealth(ctx context.Context, network, addr string) (net.Con
 	if err != nil || len(j.lab.Inventory.Members(inventory.ZabbixServer)) == 0 {
 		return raw, err
 	}
-	config, err := j.operatorTLS()
+	config, err := j.operatorTLS(mtls.Healthd)
 	if err != nil {
 		raw.Close()
 		return nil, err

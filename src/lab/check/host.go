@@ -159,6 +159,9 @@ func (e *Env) listed(n inventory.Node) []string {
 			out = append(out, "tcp "+inv.OpsAddress(o.name, n))
 		}
 	}
+	if at := inv.AuthPrivateAddress(n); slices.Contains(inv.AuthPrivateAddresses(), at) {
+		out = append(out, "tcp "+at)
+	}
 	for _, service := range []string{inventory.Chatd, inventory.MariaDB} {
 		if at := inv.PeerAddress(service, n); slices.Contains(inv.PeerAddresses(service), at) {
 			out = append(out, "tcp "+at)

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 	"chatlab/src/wait"
 )
 
-// maxBody bounds what is read of an answer, in bytes.
+// maxBody bounds the part of an answer that is read, in bytes.
 const maxBody = 4 << 20
 
 const (
@@ -55,9 +56,9 @@ func (r reply) code() string {
 
 // newHTTP makes the client of a run: no proxy, no redirect, no cookie. It
 // reaches what the target does.
-func newHTTP(t lab.Target) *http.Client {
+func newHTTP(t lab.Target, roots *x509.CertPool) *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: workers, IdleConnTimeout: 5 * time.Second, DialContext: t.Dial},
+		Transport:     transport(t, roots),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -78,7 +79,7 @@ func (j *Journey) auth(ctx context.Context, c call) (reply, error) {
 
 // authAt is auth at an address; c's node does not matter.
 func (j *Journey) authAt(ctx context.Context, addr string, c call) (reply, error) {
-	url := "http://" + addr + c.path
+	url := j.authScheme() + addr + c.path
 	for {
 		r, err := j.do(ctx, url, c)
 		if err != nil || r.status != http.StatusTooManyRequests {

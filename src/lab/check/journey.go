@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -32,12 +33,17 @@ const password = "chk pässword/1"
 // Journey is what the checks of one run share: the lab, and the user's way
 // through it. Each step is taken once, when a check first needs it.
 type Journey struct {
-	lab  *lab.Lab
-	log  EventLog
-	http *http.Client
-	rsa  func() (*rsa.PrivateKey, error)
-	tag  string // prefix of every name of this run
-	from time.Time
+	// Waiting, unless nil, is called from time to time with the check whose result a
+	// run waits for.
+	Waiting func(Check)
+
+	lab   *lab.Lab
+	log   EventLog
+	http  *http.Client
+	roots *x509.CertPool // of the public listeners with TLS
+	rsa   func() (*rsa.PrivateKey, error)
+	tag   string // prefix of every name of this run
+	from  time.Time
 
 	patience  time.Duration // how long a server has to turn a stranger away
 	eventWait time.Duration // how long an event may take to the log database
@@ -71,8 +77,9 @@ type person struct {
 func New(ctx context.Context, l *lab.Lab, events EventLog) *Journey {
 	var random [5]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails
+	roots := rootsOf(l.Target)
 	j := &Journey{
-		lab: l, log: events, http: newHTTP(l.Target), rsa: newRSA(),
+		lab: l, log: events, http: newHTTP(l.Target, roots), roots: roots, rsa: newRSA(),
 		tag: "chk" + hex.EncodeToString(random[:]), from: time.Now(), documents: map[event.ID]mongodb.Record{},
 		patience: lab.Allow(l.Target, patience), eventWait: lab.Allow(l.Target, eventDeadline), panelWait: lab.Allow(l.Target, panelLimit),
 	}
@@ -218,7 +225,7 @@ func hasKey(j *Journey) string { return j.lacksSecret("jwt.key") }
 
 // hasCertificate needs a client certificate of the lab's CA.
 func hasCertificate(j *Journey) string {
-	for _, name := range []string{"ca.pem", "lab.pem", "lab.key"} {
+	for _, name := range []string{"ca.pem", "operator.pem", "operator.key"} {
 		if reason := j.lacksSecret(name); reason != "" {
 			return reason
 		}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"chatlab/src/lab/inventory"
 	"chatlab/src/metrics"
 )
 
@@ -98,6 +99,14 @@ func netChecks(j *Journey) []Check {
 				return e.isolated(ctx, e.serving(part))
 			}})
 	}
+	checks = append(checks, Check{Name: "net.isolation.tokens", Text: "the list of ended tokens answers on no public address", Needs: []Need{has(partAuth)},
+		Run: func(ctx context.Context, e *Env) error {
+			var all []endpoint
+			for _, n := range e.lab.Inventory.Members(inventory.Authd) {
+				all = append(all, endpoint{n.Name, e.lab.Inventory.AuthPrivateAddress(n)})
+			}
+			return e.isolated(ctx, all)
+		}})
 	checks = append(checks, Check{Name: "net.isolation.ops", Text: "no ops listener answers on a public address", Run: func(ctx context.Context, e *Env) error {
 		var all []endpoint
 		for _, o := range ops {
@@ -227,7 +236,7 @@ func secretChecks() []Check {
 // secretFiles lists the secrets that are files of this machine.
 func (j *Journey) secretFiles() []string {
 	var out []string
-	for _, name := range []string{"jwt.key", "lab.key", "mongodb.password"} {
+	for _, name := range []string{"jwt.key", "operator.key", "mongodb.password"} {
 		if path, err := j.lab.Target.Secret(name); err == nil {
 			if _, err := os.Stat(path); err == nil {
 				out = append(out, path)

@@ -23,7 +23,7 @@ func NewPrinter(out io.Writer, checks []Check) *Printer {
 	return p
 }
 
-// Print writes one result, with what was expected and seen if it failed.
+// Print writes one result, with the expected and the observed state if it failed.
 func (p *Printer) Print(r Result) {
 	node := r.Node
 	if node == "" {
@@ -44,6 +44,10 @@ func (p *Printer) Print(r Result) {
 
 // Summary writes the last line.
 func (p *Printer) Summary(r Report) {
+	if r.NotRun > 0 {
+		p.printf("interrupted: %d ok, %d failed, %d skipped, %d not run\n", r.OK, r.Failed, r.Skipped, r.NotRun)
+		return
+	}
 	p.printf("%d checks: %d ok, %d failed, %d skipped in %.1fs\n", r.Total, r.OK, r.Failed, r.Skipped, r.Seconds)
 }
 

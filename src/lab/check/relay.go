@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 	"chatlab/src/mongodb"
 	"chatlab/src/mtls"
 )
@@ -75,22 +76,18 @@ func (j *Journey) dialRelay(ctx context.Context, config *tls.Config) (*relay, er
 	return &relay{conn, bufio.NewReader(conn)}, nil
 }
 
-// operatorTLS shows the lab's own certificate.
-func (j *Journey) operatorTLS() (*tls.Config, error) {
-	var f mtls.Files
-	for name, to := range map[string]*string{"ca.pem": &f.CA, "lab.pem": &f.Cert, "lab.key": &f.Key} {
-		path, err := j.lab.Target.Secret(name)
-		if err != nil {
-			return nil, err
-		}
-		*to = path
+// operatorTLS shows the operator's certificate to a server of a role.
+func (j *Journey) operatorTLS(server mtls.Role) (*tls.Config, error) {
+	f, err := lab.OperatorFiles(j.lab.Target)
+	if err != nil {
+		return nil, err
 	}
-	return mtls.Client(f)
+	return mtls.Client(f, server)
 }
 
-// certified connects with the lab's own certificate and reads the greeting.
+// certified connects with the operator's certificate and reads the greeting.
 func (j *Journey) certified(ctx context.Context) (*relay, error) {
-	config, err := j.operatorTLS()
+	config, err := j.operatorTLS(mtls.Logd)
 	if err != nil {
 		return nil, err
 	}

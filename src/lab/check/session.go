@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,13 +32,12 @@ func (j *Journey) dialChat(ctx context.Context, n int, hello string) (*session, 
 	if len(servers) == 0 {
 		return nil, fmt.Errorf("the inventory has no %s", partChat)
 	}
-	return dialChatAt(ctx, servers[n%len(servers)].addr, hello)
+	return j.dialChatAt(ctx, servers[n%len(servers)].addr, hello)
 }
 
 // dialChatAt is dialChat to an address.
-func dialChatAt(ctx context.Context, addr, hello string) (*session, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+func (j *Journey) dialChatAt(ctx context.Context, addr, hello string) (*session, error) {
+	conn, err := j.chatConn(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +97,14 @@ func (s *session) close() { _ = s.conn.Close() }
 
 // cut ends a session as a pulled cable does: without a word.
 func (s *session) cut() {
-	if tcp, ok := s.conn.(*net.TCPConn); ok {
+	conn := s.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	s.close()
+	_ = conn.Close()
 }
 
 // send writes one line.

@@ -30,7 +30,7 @@ func (j *Journey) text(name string, n int) string {
 
 // converse holds the conversation. It ends with marks, not with a pause: when
 // all have spoken the first user says a last line, which every user waits for
-// and then asks /who. What is doubled or late shows up before the answer.
+// and then asks /who. Doubled and late lines show up before the answer.
 func (j *Journey) converse(ctx context.Context) (*talk, error) {
 	t := &talk{room: j.name("talk")}
 	var sessions [3]*session

@@ -42,7 +42,7 @@ func (e *Env) chatVIP(ctx context.Context, vip string) error {
 	if err != nil {
 		return err
 	}
-	s, err := dialChatAt(ctx, vip, p.token)
+	s, err := e.dialChatAt(ctx, vip, p.token)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func withVIPs(t *testing.T, away bool) *fake {
 	}
 	nets := [2]string{strings.TrimSuffix(f.public, "1"), strings.TrimSuffix(f.inner, "1")}
 	var b strings.Builder
-	fmt.Fprintf(&b, "all:\n  vars:\n    auth_vip: "+vip+"\n    chat_vip: "+vip+"\n    chatd_routes_port: 6222\n", 8, 9)
+	fmt.Fprintf(&b, "all:\n  vars:\n    auth_vip: "+vip+"\n    chat_vip: "+vip+"\n    chatd_routes_port: 6222\n    mariadb_port: 3306\n", 8, 9)
 	for name, port := range f.ports {
 		fmt.Fprintf(&b, "    %s_port: %d\n", name, port)
 	}
@@ -38,7 +38,7 @@ func withVIPs(t *testing.T, away bool) *fake {
 	for _, group := range []string{"authd", "chatd"} {
 		fmt.Fprintf(&b, "    %s: {hosts: {one: {}, two: {}, three: {}}}\n", group)
 	}
-	for _, group := range []string{"logd", "healthd", "mongodb"} {
+	for _, group := range []string{"logd", "healthd", "mongodb", "mariadb"} {
 		fmt.Fprintf(&b, "    %s: {hosts: {one: {}}}\n", group)
 	}
 	inv, err := inventory.Parse("fake", []byte(b.String()))

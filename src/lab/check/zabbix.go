@@ -127,7 +127,9 @@ func itemsFresh(e *Env, h watchedHost, seen *seenHost) {
 				continue
 			}
 			e.True(seen.Rules[i].State == "0", "discovery "+want.Key+" supported", "%s", seen.Rules[i].Error)
-			e.True(slices.ContainsFunc(seen.Items, func(s seenItem) bool { return madeBy(want, s.Key) }), "something found by discovery "+want.Key, "nothing")
+			for _, prototype := range want.Items {
+				e.True(len(seen.of(prototype)) > 0, "an item "+prototype.Key+" found by discovery "+want.Key, "there is none")
+			}
 		}
 	}
 	for _, got := range seen.Items { // what was discovered as well

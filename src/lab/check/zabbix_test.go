@@ -159,21 +159,31 @@ func TestWhatZabbixLacksIsNamed(t *testing.T) {
 	}
 }
 
+// A discovery is hurried until every one of its prototypes has made an item: a lab that
+// is upgraded has items of the old prototypes only.
 func TestWhatADiscoveryMakesIsKnown(t *testing.T) {
 	host := watchedHosts(machines(t))[0] // a machine: disks and interfaces
 	w := answered(t, func(h map[string]any) {
 		h["discoveries"] = []any{map[string]any{"itemid": "8", "key_": "vfs.fs.discovery"}, map[string]any{"itemid": "9", "key_": "net.if.discovery"}}
-		item := map[string]any{"itemid": "10", "key_": "vfs.fs.size[/,pused]", "state": "0", "lastclock": "1700000000", "type": "0"}
-		h["items"] = append(h["items"].([]any), item)
 	})
 	auth := w.hosts["auth"]
-	lacks := auth.undiscovered(host.templates)
-	if len(lacks) != 1 || lacks[0].Key != "net.if.discovery" {
-		t.Errorf("%+v", lacks)
+	due := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, rule := range auth.undiscovered(host.templates) {
+			got = append(got, rule.Key)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v are due, want %v", got, want)
+		}
 	}
+	due("vfs.fs.discovery", "net.if.discovery")
+	for _, key := range []string{"vfs.fs.size[/,total]", "vfs.fs.size[/,used]", "vfs.fs.size[/,pused]", "vfs.fs.inode[/,pfree]"} {
+		auth.Items = append(auth.Items, seenItem{Key: key, State: "0"})
+	}
+	due("vfs.fs.discovery", "net.if.discovery") // the forecast is new
+	auth.Items = append(auth.Items, seenItem{Key: "fs.forecast[/]", State: "0"})
+	due("net.if.discovery")
 	auth.Items[len(auth.Items)-1].State = "1" // the disk is gone
-	lacks = auth.undiscovered(host.templates)
-	if len(lacks) != 2 || lacks[0].Key != "vfs.fs.discovery" {
-		t.Errorf("%+v", lacks)
-	}
+	due("vfs.fs.discovery", "net.if.discovery")
 }

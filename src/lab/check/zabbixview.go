@@ -130,15 +130,15 @@ func (w *watched) onlyTells(lacking []seenItem) bool {
 }
 
 // undiscovered are the discoveries whose next look, which may be an hour away, has
-// something to do: they have found nothing yet, or what they found is gone.
+// something to do: a prototype has made no item yet, be it new on a lab that is
+// upgraded, or what was found is gone.
 func (h *seenHost) undiscovered(templates []zabbix.Template) []seenItem {
 	var out []seenItem
 	for _, t := range templates {
 		for _, want := range t.Rules {
 			i := slices.IndexFunc(h.Rules, func(s seenItem) bool { return s.Key == want.Key })
-			made := slices.DeleteFunc(slices.Clone(h.Items), func(s seenItem) bool { return !madeBy(want, s.Key) })
-			gone := slices.ContainsFunc(made, func(s seenItem) bool { return s.State != "0" })
-			if i >= 0 && (len(made) == 0 || gone) {
+			due := slices.ContainsFunc(want.Items, func(prototype zabbix.Item) bool { return !h.made(prototype) })
+			if i >= 0 && due {
 				out = append(out, h.Rules[i])
 			}
 		}
@@ -146,18 +146,19 @@ func (h *seenHost) undiscovered(templates []zabbix.Template) []seenItem {
 	return out
 }
 
-// foundMacro stands in a prototype's key for what was found.
+// foundMacro stands in a prototype's key for the discovered value.
 var foundMacro = regexp.MustCompile(`\\\{#[A-Z]+\\\}`)
 
-// madeBy tells whether a key is of an item that a discovery makes.
-func madeBy(r zabbix.Rule, key string) bool {
-	for _, i := range r.Items {
-		pattern := foundMacro.ReplaceAllString(regexp.QuoteMeta(i.Key), ".+")
-		if ok, err := regexp.MatchString("^"+pattern+"$", key); err == nil && ok {
-			return true
-		}
-	}
-	return false
+// of returns the items that a prototype has made.
+func (h *seenHost) of(prototype zabbix.Item) []seenItem {
+	key := regexp.MustCompile("^" + foundMacro.ReplaceAllString(regexp.QuoteMeta(prototype.Key), ".+") + "$")
+	return slices.DeleteFunc(slices.Clone(h.Items), func(s seenItem) bool { return !key.MatchString(s.Key) })
+}
+
+// made tells whether a prototype has made items, and all of them are supported.
+func (h *seenHost) made(prototype zabbix.Item) bool {
+	items := h.of(prototype)
+	return len(items) > 0 && !slices.ContainsFunc(items, func(s seenItem) bool { return s.State != "0" })
 }
 
 // taskNow is the kind of task that takes an item's value at once.
