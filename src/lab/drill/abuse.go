@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -75,12 +76,17 @@ func (r *run) slowReaderFault(hold time.Duration) fault {
 }
 
 func (r *run) openDeaf(ctx context.Context, token string) (net.Conn, error) {
-	d := net.Dialer{Timeout: probeTry}
-	conn, err := d.DialContext(ctx, "tcp", r.probe.chats[0])
+	ctx, cancel := context.WithTimeout(ctx, probeTry)
+	defer cancel()
+	conn, err := client.Connect(ctx, new(net.Dialer).DialContext, r.roots, r.probe.chats[0])
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.(*net.TCPConn).SetReadBuffer(slowBuffer); err != nil {
+	tcp := conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		tcp = secure.NetConn()
+	}
+	if err := tcp.(*net.TCPConn).SetReadBuffer(slowBuffer); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	_ = conn.SetDeadline(time.Now().Add(probeTry))
@@ -118,7 +124,7 @@ func (r *run) floodFault(hold time.Duration) fault {
 		if err != nil {
 			return err
 		}
-		chat, err := client.Dial(opening, client.Options{Addresses: r.probe.chats, Token: token, Room: r.crew.rooms[0], Login: r.probe.login})
+		chat, err := client.Dial(opening, client.Options{Addresses: r.probe.chats, Roots: r.roots, Token: token, Room: r.crew.rooms[0], Login: r.probe.login})
 		if err != nil {
 			return err
 		}

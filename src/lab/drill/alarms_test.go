@@ -58,7 +58,7 @@ func TestTheAlarmsOfADrillAreJudged(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var kept sync.WaitGroup
 			kept.Go(func() { v.keep(ctx) })
-			r := report(func(*Report) {})
+			r := reportOf(func(*Report) {})
 			v.end(t.Context(), r)
 			cancel()
 			kept.Wait()

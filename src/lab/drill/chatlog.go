@@ -49,7 +49,7 @@ func (r *run) readChatLogs(ctx context.Context) []ChatLog {
 // not be read to their end.
 func (r *run) readChatLog(ctx context.Context, node inventory.Node) (log ChatLog, broken []string) {
 	log = ChatLog{Server: node.Name, rooms: map[string][]uint64{}}
-	addr := r.lab.Inventory.Address(inventory.Chatd, node)
+	addr := r.lab.Inventory.Server(inventory.Chatd, node)
 	p := r.ledger.open(inChatLog)
 	var mu sync.Mutex
 	var group errgroup.Group
@@ -103,7 +103,7 @@ func (r *run) dialReader(ctx context.Context, addr, room string, reader *roomRea
 			return false
 		}
 		chat, err = client.Dial(ctx, client.Options{
-			Addresses: []string{addr}, Token: token, Login: r.probe.login, Room: room, Resume: &client.Place{}, RetryLimited: true,
+			Addresses: []string{addr}, Roots: r.roots, Token: token, Login: r.probe.login, Room: room, Resume: &client.Place{}, RetryLimited: true,
 			OnMessage: reader.see, OnRepeat: reader.see,
 		})
 		return err == nil

@@ -50,11 +50,14 @@ type chatter struct {
 	view view
 	gap  gap
 	cut  cutOff
+
+	options client.Options // by which it entered
+	due     atomic.Int32   // lines without a receipt
 }
 
 // gather signs the users up and lets them join rooms of their own.
 func gather(ctx context.Context, r *run) (*crew, error) {
-	auth, err := client.NewAuth(baseURLs(r.lab.Inventory)...)
+	auth, err := r.newAuth(r.lab.Inventory.Servers(inventory.Authd)...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +100,9 @@ func (c *crew) newChatter(n int) (*chatter, []string) {
 	if nodes := inv.Members(inventory.Chatd); c.r.pinned && n%perPinned == perPinned-1 {
 		node := nodes[n/perPinned%len(nodes)]
 		m.pin = node.Name
-		return m, []string{inv.Address(inventory.Chatd, node)}
+		return m, []string{inv.Server(inventory.Chatd, node)}
 	}
-	servers := inv.Addresses(inventory.Chatd)
+	servers := inv.Servers(inventory.Chatd)
 	n %= len(servers)
 	return m, slices.Concat(servers[n:], servers[:n])
 }
@@ -121,13 +124,14 @@ func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
 		return nil, err
 	}
 	opts := client.Options{
-		Addresses: servers, Token: token, Room: c.rooms[m.room], Refresh: c.auth.Refresh, Login: login,
+		Addresses: servers, Roots: c.r.roots, Token: token, Room: c.rooms[m.room], Refresh: c.auth.Refresh, Login: login,
 		AnswerTime: 3 * time.Second,
 		OnMessage:  shown, OnRepeat: shown,
 	}
 	if m.pin != "" {
 		opts.AnswerTime = 0 // it has nobody else to ask: the client's own patience
 	}
+	m.options = opts
 	m.chat, err = client.Dial(ctx, opts)
 	return m, err
 }
@@ -165,7 +169,11 @@ func (c *crew) work(ctx context.Context) *load {
 	for i, m := range c.chats {
 		l.hands.Go(func() {
 			wait.Sleep(ctx, pace*time.Duration(i)/time.Duration(len(c.chats)))
-			wait.Every(ctx, pace, func() { c.say(m) })
+			wait.Every(ctx, pace, func() {
+				if !c.r.patient || c.mayTalk(ctx, m) {
+					c.say(m)
+				}
+			})
 		})
 	}
 	turn := c.turn()
@@ -178,13 +186,25 @@ func (c *crew) work(ctx context.Context) *load {
 	return l
 }
 
+// mayTalk tells whether a patient user says a line now: it is in the chat, and has not
+// too many lines there that nobody has taken. It may be asked once it waits.
+func (c *crew) mayTalk(ctx context.Context, m *chatter) bool {
+	if err := c.revive(ctx, m); err != nil {
+		m.gap.asked(time.Now())
+		return false
+	}
+	return m.due.Load() < mostDue
+}
+
 // say sends one numbered line; its receipt comes later.
 func (c *crew) say(m *chatter) {
 	n, text := c.r.ledger.says(m.name, " says something of a usual length"+strings.Repeat(".", int(c.padding.Load())))
 	c.said.Add(1)
 	asked := time.Now()
 	m.gap.asked(asked)
+	m.due.Add(1)
 	err := m.chat.SendAsync(text, func(echo wire.Message, err error) {
+		m.due.Add(-1)
 		if err == nil {
 			m.gap.served(time.Now())
 			m.cut.done(asked)
@@ -192,6 +212,7 @@ func (c *crew) say(m *chatter) {
 		c.r.ledger.receipt(m.name, n, echo, err)
 	})
 	if err != nil {
+		m.due.Add(-1)
 		c.r.ledger.receipt(m.name, n, wire.Message{}, notSent{err})
 	}
 }

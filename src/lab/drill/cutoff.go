@@ -25,7 +25,7 @@ func (c *cutOff) begin(since, strict time.Time) {
 	c.since, c.strict, c.taken, c.codes = since, strict, 0, map[errs.Code]int{}
 }
 
-// end returns what was done, and the codes of what was refused.
+// end returns the completed requests, and the codes of the refused ones.
 func (c *cutOff) end() (taken int, codes map[errs.Code]int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,10 +33,10 @@ func (c *cutOff) end() (taken int, codes map[errs.Code]int) {
 	return c.taken, maps.Clone(c.codes)
 }
 
-// done notes that what was asked at a time has been done.
+// done notes that the request of a time has been completed.
 func (c *cutOff) done(asked time.Time) { c.answered(asked, nil) }
 
-// answered notes the answer to what was asked at a time.
+// answered notes the answer to the request of a time.
 func (c *cutOff) answered(asked time.Time, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +51,7 @@ func (c *cutOff) answered(asked time.Time, err error) {
 }
 
 // refusedSince returns the codes of a chat's refusals that it did not have before.
-// The client sends again what was refused as unavailable, so that its sender is not
+// The client resends requests that were refused as unavailable, so that its sender is not
 // told of it.
 func refusedSince(before, now client.Stats) map[errs.Code]int {
 	codes := map[errs.Code]int{}

@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"time"
 
@@ -19,9 +18,9 @@ const (
 	fullName     = "takes-all-the-space"
 )
 
-// fill takes all the space of the file system of a folder, with two files: most at
+// fillScript takes all the space of the file system of a folder, with two files: most at
 // once, and the last MiB by writing until nothing fits.
-const fill = `free=$(df --output=avail -B1 "$1" | tail -n 1) && fallocate -l $((free - 1048576)) "$1/$2" || exit 1
+const fillScript = `free=$(df --output=avail -B1 "$1" | tail -n 1) && fallocate -l $((free - 1048576)) "$1/$2" || exit 1
 dd if=/dev/zero of="$1/$2.end" bs=4096 2>/dev/null
 [ "$(df --output=avail -B4096 "$1" | tail -n 1)" -eq 0 ]`
 
@@ -58,14 +57,13 @@ func (r *run) fillDisk(ctx context.Context, n inventory.Node, hold time.Duration
 	if err != nil {
 		return err
 	}
-	file := path.Join(disk.Dir, fullName)
+	fill, back := FillDisk(host, disk)
 	f := fault{name: "the disk of " + n.Name + " is full", hold: hold, grace: max(0, spaceLimit-r.opt.Recovery),
-		undos: []undo{{Node: n.Name, Run: []string{"rm", "-f", file, file + ".end"}}},
+		undos: []undo{back},
 		make: func(ctx context.Context) error {
 			ctx, cancel := begun(ctx)
 			defer cancel()
-			_, err := host.Run(ctx, "sh", "-c", fill, "sh", disk.Dir, fullName)
-			return err
+			return fill(ctx)
 		}}
 	if err = r.strike(ctx, f); err == nil || ctx.Err() != nil {
 		return err

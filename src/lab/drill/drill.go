@@ -22,20 +22,23 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/inventory"
+	"chatlab/src/lab/watch"
 	"chatlab/src/zabbix"
 )
 
 // Options say how hard and how long.
 type Options struct {
-	For      time.Duration // how long faults are made
-	Users    int           // who chat
-	Rooms    int           // that they are in, each reading one room; 0: a room for each 32
-	Rate     int           // lines a second, all users together
-	Seed     uint64        // of the random mix: the same seed, the same faults
-	Recovery time.Duration // longest time from a heal to a served user
-	State    string        // folder for the journal
-	Progress func(line string)
-	Alarms   Alarms // nil: nobody watches
+	For       time.Duration // how long faults are made
+	Users     int           // who chat
+	Rooms     int           // that they are in, each reading one room; 0: a room for each 32
+	Rate      int           // lines a second, all users together
+	SignEvery time.Duration // time between two sign-ins, whoever's; 0: 500 ms
+	Seed      uint64        // of the random mix: the same seed, the same faults
+	Recovery  time.Duration // longest time from a heal to a served user
+	State     string        // folder for the journal
+	Progress  func(line string)
+	Alarms    Alarms       // nil: nobody watches
+	Marks     *watch.Marks // nil: no dashboard shows the drill
 }
 
 // Drill is one way to break a lab.
@@ -139,7 +142,7 @@ func Find(names []string) ([]Drill, error) {
 				known = append(known, d.Name)
 			}
 			err := errs.E(errs.Usage, "no drill %q", name)
-			if near := nearest(name, known); near != "" {
+			if near := errs.Nearest(name, known); near != "" {
 				err = errs.E(errs.Usage, "no drill %q; did you mean %s?", name, near)
 			}
 			return nil, err.WithFix("there are %s", strings.Join(known, ", "))

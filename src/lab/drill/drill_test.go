@@ -82,7 +82,7 @@ func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
 
 func TestUnderTheLoadAloneNobodyIsRefused(t *testing.T) {
 	for code, ok := range map[errs.Code]bool{errs.RateLimited: true, errs.Unavailable: false, errs.Shutdown: false} {
-		r := &run{report: report(func(r *Report) { r.Refused = map[errs.Code]int{code: 1} })}
+		r := &run{report: reportOf(func(r *Report) { r.Refused = map[errs.Code]int{code: 1} })}
 		ctx, interrupt := context.WithCancel(t.Context())
 		interrupt()
 		if err := none().act(ctx, r); err != nil || len(r.expect) != 1 {
@@ -95,7 +95,7 @@ func TestUnderTheLoadAloneNobodyIsRefused(t *testing.T) {
 }
 
 // report is one of a drill that went well, changed.
-func report(change func(*Report)) *Report {
+func reportOf(change func(*Report)) *Report {
 	r := newReport("flood", Options{Recovery: 2 * time.Second})
 	r.Totals = Totals{Sent: 2, Acked: 2, Lines: 2}
 	r.Events.Stored = 2
@@ -120,7 +120,7 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 		"expected":  {func(r *Report) { r.Broken = []string{"no spool was ever full"} }, "no spool was ever full"},
 		"no load":   {func(r *Report) { r.Totals = Totals{Acked: 2} }, "no line was acknowledged"},
 	} {
-		r := report(tt.change)
+		r := reportOf(tt.change)
 		r.finish(nil)
 		var out bytes.Buffer
 		r.Print(&out)
@@ -128,12 +128,12 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 			t.Errorf("%s:\n%s", name, out.String())
 		}
 	}
-	broken := report(func(*Report) {})
+	broken := reportOf(func(*Report) {})
 	broken.finish(errs.E(errs.Failed, "cannot heal"))
 	if broken.OK || broken.Error != "cannot heal" {
 		t.Errorf("%+v", broken)
 	}
-	good := report(func(*Report) {})
+	good := reportOf(func(*Report) {})
 	good.finish(nil)
 	if !good.OK {
 		t.Errorf("%+v", good)

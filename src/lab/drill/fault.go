@@ -77,6 +77,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 	}
 	r.report.Faults++
 	r.say("%s", f.name)
+	r.mark("fault: %s", f.name)
 	span := r.report.begins(f.name)
 	madeErr := f.make(ctx)
 	if madeErr == nil {
@@ -91,6 +92,7 @@ func (r *run) strike(ctx context.Context, f fault) error {
 		return errors.Join(madeErr, err)
 	}
 	span.Healed = r.report.since()
+	r.mark("healed: %s", f.name)
 	if madeErr != nil {
 		return madeErr
 	}

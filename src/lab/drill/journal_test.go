@@ -17,7 +17,7 @@ import (
 	"chatlab/src/lab/inventory"
 )
 
-// recorder is a target of one node that notes what is done to it.
+// recorder is a target of one node that notes every action on it.
 type recorder struct {
 	lab.Target
 	down bool

@@ -15,9 +15,9 @@ import (
 
 // outcome is one drill that went well, one that lost a line, and one that was skipped.
 func outcome() *Outcome {
-	good := report(func(*Report) {})
+	good := reportOf(func(*Report) {})
 	good.finish(nil)
-	bad := report(func(r *Report) {
+	bad := reportOf(func(r *Report) {
 		r.Drill = "kill-chatd"
 		r.ChatLogs[0].add(lost, 3, "p.7 <&>")
 		r.Broken = []string{"a client was without the chat"}

@@ -49,7 +49,7 @@ func TestAPowerCutThatLosesNothingIsBroken(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		l := &lab.Lab{Inventory: localInventory(t), Target: lossyLab{disk: lab.Disk{Dir: dir}}}
-		r := &run{lab: l, id: "d1", report: report(func(*Report) {})}
+		r := &run{lab: l, id: "d1", report: reportOf(func(*Report) {})}
 		node, _ := l.Inventory.Node("chat")
 		err := r.marking(func(context.Context) error { return tt.cut(filepath.Join(dir, markName)) }, node)(t.Context())
 		if err == nil {
@@ -109,7 +109,7 @@ func TestAFullDiskMustBeRefusedWithItsOwnCode(t *testing.T) {
 		"nobody told": {nil, false},
 		"other code":  {map[errs.Code]int{errs.Unavailable: 3, errs.Internal: 1}, false},
 	} {
-		r := &run{crew: &crew{}, report: report(func(r *Report) { r.Refused = tt.refused })}
+		r := &run{crew: &crew{}, report: reportOf(func(r *Report) { r.Refused = tt.refused })}
 		if err := r.onlyUnavailable(t.Context()); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -3,6 +3,7 @@ package drill
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -30,17 +31,18 @@ type probe struct {
 	login func(context.Context) (string, error)
 	ready []string // ops addresses
 	ops   *http.Client
-	chats []string
+	chats []string // as client.Options takes them
+	roots *x509.CertPool
 	log   *ledger
 }
 
 // newProbe signs its user up and makes sure that the lab serves it now.
 func newProbe(ctx context.Context, r *run) (*probe, error) {
-	auth, err := client.NewAuth(baseURLs(r.lab.Inventory)...)
+	auth, err := r.newAuth(r.lab.Inventory.Servers(inventory.Authd)...)
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{ops: r.ops, log: r.ledger, user: r.id + "-probe", chats: r.lab.Inventory.Addresses(inventory.Chatd)}
+	p := &probe{ops: r.ops, log: r.ledger, user: r.id + "-probe", chats: r.lab.Inventory.Servers(inventory.Chatd), roots: r.roots}
 	for _, s := range []string{inventory.Logd, inventory.Authd, inventory.Chatd, inventory.Healthd} {
 		p.ready = append(p.ready, r.lab.Inventory.OpsAddresses(s)...)
 	}
@@ -126,8 +128,7 @@ func getReady(ctx context.Context, client *http.Client, addr string) error {
 func (p *probe) roundTrip(ctx context.Context, addr, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTry)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := client.Connect(ctx, new(net.Dialer).DialContext, p.roots, addr)
 	if err != nil {
 		return err
 	}
@@ -158,13 +159,4 @@ func (p *probe) say(conn net.Conn, token, said string) error {
 		}
 	}
 	return errors.New("the line did not come back")
-}
-
-// baseURLs are the auth servers' addresses as a client takes them.
-func baseURLs(inv *inventory.Inventory) []string {
-	var out []string
-	for _, a := range inv.Addresses(inventory.Authd) {
-		out = append(out, "http://"+a)
-	}
-	return out
 }

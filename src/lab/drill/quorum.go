@@ -17,7 +17,7 @@ const (
 )
 
 // lostQuorum kills the larger part of the machines, so that nobody can be served:
-// what is sent then is refused or waits, and nothing may be taken and lost. When as
+// lines sent then are refused or wait, and nothing may be taken and lost. When as
 // many are back as are the larger part, users must be served again, by themselves;
 // then the others come. After that it kills all.
 func lostQuorum(_ context.Context, r *run) error {

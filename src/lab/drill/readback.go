@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 	"chatlab/src/mongodb"
 	"chatlab/src/wait"
 )
 
 // readBack reads the log database into the ledger once nothing is on its way to
-// it any more, so that what comes late is counted too, or when ctx ends. Only
-// a database that cannot be read is an error: what is missing is the account's
+// it any more, so that late events are counted too, or when ctx ends. Only
+// a database that cannot be read is an error: missing events are the account's
 // matter. began is the end of the load.
 func (r *run) readBack(ctx context.Context, began time.Time) error {
-	log, err := openLog(r)
+	log, err := lab.OpenLog(r.lab.Target)
 	if err != nil {
 		return err
 	}
@@ -36,18 +37,6 @@ func (r *run) readBack(ctx context.Context, began time.Time) error {
 			return errs.Wrap(last, errs.Failed, "the log database cannot be read back")
 		}
 	}
-}
-
-func openLog(r *run) (*mongodb.Log, error) {
-	cfg := mongodb.Config{URI: r.lab.Target.MongoURI(), User: r.lab.Target.MongoUser()}
-	if cfg.User != "" {
-		path, err := r.lab.Target.Secret("mongodb.password")
-		if err != nil {
-			return nil, err
-		}
-		cfg.PasswordFile = path
-	}
-	return mongodb.OpenThrough(cfg, r.lab.Target.Dial)
 }
 
 // readOnce reads in one pass: the embedded database reads all that it has for

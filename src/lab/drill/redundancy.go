@@ -68,8 +68,8 @@ func storeless(service, trigger string) func(*lab.Lab) expected {
 	}
 }
 
-// comingBack is what a machine may raise that was away: for longer than what is asked
-// for, so that the first look finds down what is still about to start.
+// comingBack lists the problems that a returning machine may raise: for longer than the time asked
+// for, so that the first look finds services down that are about to start.
 func comingBack(l *lab.Lab) (out []watch.Problem) {
 	for _, p := range zabbix.Pools {
 		out = append(out, raises(pooled[p.Service].service, pooled[p.Service].down)(l).must...)

@@ -81,7 +81,7 @@ func newReport(name string, opt Options) *Report {
 }
 
 // back notes how long a user had to wait after a heal, and where the time
-// went. grace is what is granted beyond the limit.
+// went. grace is the time granted beyond the limit.
 func (r *Report) back(fault string, d, grace time.Duration, why string) {
 	if d > r.recovery+grace {
 		r.Broken = append(r.Broken, fmt.Sprintf("a user was served %s after the heal of %q, the limit is %s: %s",

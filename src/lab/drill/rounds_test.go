@@ -22,7 +22,7 @@ func struck(t *testing.T, asker context.Context) (*run, *recorder) {
 	}
 	t.Cleanup(j.close)
 	return &run{
-		asker: asker, lab: l, journal: j, report: report(func(*Report) {}),
+		asker: asker, lab: l, journal: j, report: reportOf(func(*Report) {}),
 		probe: &probe{login: func(context.Context) (string, error) { return "t", nil }},
 	}, target
 }

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/mark"
 )
 
 // settleLimit bounds the waiting for the log database after the last heal.
@@ -30,12 +32,14 @@ type run struct {
 	probe   *probe
 	vigil   *vigil // nil: nobody watches
 	ops     *http.Client
+	roots   *x509.CertPool // of the public listeners with TLS; nil: there are none
 	report  *Report
 	expect  []func(context.Context) error // what must hold after the heal
 
 	pinned   bool // some users know one server only
 	planned  bool // services are stopped in good order
 	unserved bool // nobody can be served for a while, so that a gap is no fault
+	patient  bool // users wait for receipts before they go on, and enter again when they are thrown out
 }
 
 func (r *run) say(format string, args ...any) {
@@ -54,11 +58,11 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 		return nil, err
 	}
 	defer j.close()
-	r := &run{
-		asker: ctx, lab: l, opt: opt, ops: opsClient(l), journal: j, ledger: newLedger(),
-		id:     "d" + strconv.FormatInt(time.Now().UnixMilli(), 36),
-		report: newReport(d.Name, opt), pinned: d.pins, planned: d.plan,
+	r, err := newRun(ctx, l, d.Name, opt)
+	if err != nil {
+		return nil, err
 	}
+	r.journal, r.pinned, r.planned = j, d.pins, d.plan
 	if opt.Alarms != nil {
 		if err := calm(ctx, opt.Alarms, usual, r.say); err != nil {
 			return nil, err
@@ -72,9 +76,29 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 		stop := context.AfterFunc(ctx, func() { r.say("interrupted, healing") })
 		defer stop()
 	}
+	r.mark("drill %s begins", d.Name)
+	marked := r.markDashboards(ctx, d)
 	err = r.perform(ctx, d)
 	r.report.finish(err)
+	marked()
+	r.mark("drill %s ends: %s", d.Name, r.report.Verdict)
 	return r.report, err
+}
+
+// newRun makes a run of users with names and lines of their own. Fails as rootsOf does.
+func newRun(ctx context.Context, l *lab.Lab, name string, opt Options) (*run, error) {
+	roots, err := rootsOf(l)
+	return &run{
+		asker: ctx, lab: l, opt: opt, ops: opsClient(l), ledger: newLedger(), roots: roots,
+		id: "d" + strconv.FormatInt(time.Now().UnixMilli(), 36), report: newReport(name, opt),
+	}, err
+}
+
+// mark leaves a mark for those who watch the lab: a drill goes on without it.
+func (r *run) mark(format string, args ...any) {
+	if r.opt.State != "" {
+		_ = mark.Add(r.opt.State, fmt.Sprintf(format, args...))
+	}
 }
 
 // prepare signs the users up and lets them in.

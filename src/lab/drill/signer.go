@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -35,17 +36,17 @@ type signer struct {
 	old  int // accounts made beforehand, for sign-ins when nobody can be signed up
 }
 
-// hire makes those who sign in, and of those who are pinned, one for each auth
+// hire makes the users that sign in, and of the pinned ones, one for each auth
 // server, the accounts that exist beforehand.
 func (c *crew) hire(ctx context.Context) ([]*signer, error) {
 	inv := c.r.lab.Inventory
 	var out []*signer
 	add := func(pin string, bases ...string) error {
-		auth, err := client.NewAuth(bases...)
+		auth, err := c.r.newAuth(bases...)
 		out = append(out, &signer{name: fmt.Sprintf("%s-s%d", c.r.id, len(out)), pin: pin, auth: auth})
 		return err
 	}
-	bases := baseURLs(inv)
+	bases := inv.Servers(inventory.Authd)
 	for i := range max(leastSigners, c.r.opt.Users/usersPerSigner) {
 		k := i % len(bases)
 		if err := add("", append(bases[k:len(bases):len(bases)], bases[:k]...)...); err != nil {
@@ -57,7 +58,7 @@ func (c *crew) hire(ctx context.Context) ([]*signer, error) {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	for _, node := range inv.Members(inventory.Authd) {
-		if err := add(node.Name, "http://"+inv.Address(inventory.Authd, node)); err != nil {
+		if err := add(node.Name, inv.Server(inventory.Authd, node)); err != nil {
 			return nil, err
 		}
 		s := out[len(out)-1]
@@ -67,7 +68,9 @@ func (c *crew) hire(ctx context.Context) ([]*signer, error) {
 }
 
 // turn is the time between two sign-ins of one signer.
-func (c *crew) turn() time.Duration { return signPause * time.Duration(len(c.signers)) }
+func (c *crew) turn() time.Duration {
+	return cmp.Or(c.r.opt.SignEvery, signPause) * time.Duration(len(c.signers))
+}
 
 // prepareAccounts signs up the users who will sign in later.
 func (c *crew) prepareAccounts(ctx context.Context, s *signer) error {
@@ -101,7 +104,7 @@ func (r *run) entering(auth *client.Auth, user string) func(context.Context) (st
 func (s *signer) oldName() string { return s.name + "-old" }
 
 // signUntilServed signs a new user up and in, another one when that fails, as a
-// person would who is not served.
+// person without an answer would.
 func (c *crew) signUntilServed(ctx context.Context, s *signer) {
 	for !c.sign(ctx, s) && ctx.Err() == nil {
 		wait.Sleep(ctx, signAgain)

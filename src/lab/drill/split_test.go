@@ -128,7 +128,7 @@ func TestAMinorityMustRefuse(t *testing.T) {
 	} {
 		m := good()
 		tt.change(&m)
-		r := report(func(r *Report) { r.minority(m) })
+		r := reportOf(func(r *Report) { r.minority(m) })
 		r.finish(nil)
 		if text := strings.Join(r.Broken, "\n"); r.OK != (tt.told == "") || !strings.Contains(text, tt.told) {
 			t.Errorf("%s: ok %v, %q", name, r.OK, text)

@@ -62,11 +62,18 @@ func (r *run) sample() (stop func()) {
 
 // backlog sums the bytes that wait at the loggers that answer.
 func (r *run) backlog(ctx context.Context) (bytes int64) {
+	bytes, _ = r.backlogs(ctx)
+	return bytes
+}
+
+// backlogs is backlog, and tells whether a logger does not answer.
+func (r *run) backlogs(ctx context.Context) (bytes int64, silent bool) {
 	for service, ops := range map[string]string{inventory.Authd: "authd_logger", inventory.Chatd: "chatd_logger"} {
 		for _, n := range r.lab.Inventory.Members(service) {
-			v, _ := metric(ctx, r.ops, r.lab.Inventory.OpsAddress(ops, n), "chatlab_logger_backlog_bytes")
+			v, ok := metric(ctx, r.ops, r.lab.Inventory.OpsAddress(ops, n), "chatlab_logger_backlog_bytes")
 			bytes += int64(v)
+			silent = silent || !ok
 		}
 	}
-	return bytes
+	return bytes, silent
 }
