@@ -15,7 +15,7 @@ import (
 )
 
 // settings are the tables vagrant/*.yml with the user's own file over them. The
-// Vagrantfile reads the same and refuses what is wrong in it.
+// Vagrantfile reads the same and refuses its mistakes.
 type settings struct {
 	Profile   string
 	Provider  string

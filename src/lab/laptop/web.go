@@ -14,7 +14,7 @@ import (
 // webLimit is how long a server may take to answer.
 const webLimit = 10 * time.Second
 
-// reach asks for an address, and takes nothing of what is there. An error says
+// reach asks for an address, and reads nothing of the page. An error says
 // in a few words why it cannot be had; status is 0 where nobody answered.
 func reach(ctx context.Context, address string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, webLimit)

@@ -17,6 +17,8 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/lab/pki"
+	"chatlab/src/mtls"
 )
 
 // tree is a YAML mapping.
@@ -78,10 +80,14 @@ func (t *Target) daemonTree(name string, n inventory.Node, more tree) tree {
 }
 
 func (t *Target) authd(n inventory.Node) tree {
+	private := t.tls(n, string(mtls.Authd))
+	private["listen"] = t.inv.AuthPrivateAddress(n)
 	return t.daemonTree(inventory.Authd, n, tree{
+		"tls":      t.public(n, inventory.Authd, mtls.AuthPublic),
+		"private":  private,
 		"database": tree{"driver": "sqlite", "path": t.data(n.Name, "authd", "users.db")},
 		"token":    tree{"key_file": t.secret("jwt.key")},
-		"password": tree{"min_length": t.inv.PasswordMinLength()},
+		"password": tree{"min_length": t.inv.PasswordMinLength(), "refuse_common": t.inv.RefusesCommonPasswords()},
 		"logger":   t.loggerCommand(inventory.Authd, n),
 	})
 }
@@ -90,7 +96,11 @@ func (t *Target) authd(n inventory.Node) tree {
 const keepBytes = 64 << 20
 
 func (t *Target) chatd(n inventory.Node) tree {
+	auth := t.tls(n, string(mtls.ChatdAuthd))
+	auth["addresses"] = t.inv.AuthPrivateAddresses()
 	more := tree{
+		"tls":      t.public(n, inventory.Chatd, mtls.ChatPublic),
+		"auth":     auth,
 		"node":     n.Name,
 		"data_dir": t.data(n.Name, "chatd"),
 		"token":    tree{"key_file": t.secret("jwt.key")},
@@ -98,7 +108,7 @@ func (t *Target) chatd(n inventory.Node) tree {
 		"limits":   tree{"keep_bytes": keepBytes}, // a laptop's disk holds more than a lab's chat
 	}
 	if len(t.inv.PeerAddresses(inventory.Chatd)) > 0 {
-		cluster := t.tls(n.Name + "-chatd")
+		cluster := t.tls(n, string(mtls.Chatd))
 		cluster["listen"], cluster["peers_file"] = t.inv.PeerAddress(inventory.Chatd, n), t.peersPath()
 		more["cluster"] = cluster
 	}
@@ -113,7 +123,7 @@ func (t *Target) logger(parent string, n inventory.Node) tree {
 	return tree{
 		"spool":     tree{"dir": t.data(n.Name, parent+"-logger"), "max_bytes": 256 << 20},
 		"logd":      t.inv.Addresses(inventory.Logd),
-		"tls":       t.tls(n.Name + "-logger"),
+		"tls":       t.tls(n, parent+"-logger"),
 		"ops":       tree{"listen": t.inv.OpsAddress(parent+"_logger", n)},
 		"log_level": "info",
 	}
@@ -121,15 +131,31 @@ func (t *Target) logger(parent string, n inventory.Node) tree {
 
 func (t *Target) logd(n inventory.Node) tree {
 	return t.daemonTree(inventory.Logd, n, tree{
-		"tls":     t.tls(n.Name + "-logd"),
-		"mongodb": tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata"},
+		"tls":     t.tls(n, string(mtls.Logd)),
+		"mongodb": tree{"uri": t.MongoURI(), "database": "chatlab", "collection": "Logdata", "tls": t.tls(n, pki.LogdMongoDB)},
 		// The embedded database reads all it has for a question about old events.
 		"retention": tree{"events": cmp.Or(t.inv.Var("chatlab_logd_retention_events"), "200000"), "age": cmp.Or(t.inv.Var("chatlab_logd_retention_age"), "0s")},
 	})
 }
 
-func (t *Target) tls(name string) tree {
-	return tree{"ca": t.secret("ca.pem"), "cert": t.secret(name + ".pem"), "key": t.secret(name + ".key")}
+// tls names the files of a node's certificate for a purpose.
+func (t *Target) tls(n inventory.Node, purpose string) tree {
+	f := t.files(n, purpose)
+	return tree{"ca": f.CA, "cert": f.Cert, "key": f.Key}
+}
+
+// public names the files of a public listener's certificate; none where it has no TLS.
+func (t *Target) public(n inventory.Node, service string, role mtls.Role) tree {
+	if !t.inv.TLS(service) {
+		return tree{}
+	}
+	f := t.files(n, string(role))
+	return tree{"cert": f.Cert, "key": f.Key}
+}
+
+func (t *Target) files(n inventory.Node, purpose string) mtls.Files {
+	name := pki.Name(n, purpose)
+	return mtls.Files{CA: t.secret("ca.pem"), Cert: t.secret(name + ".pem"), Key: t.secret(name + ".key")}
 }
 
 // healthd answers the machines of the lab. On one machine a connection to any
@@ -143,15 +169,28 @@ func (t *Target) healthd(n inventory.Node) tree {
 		"node":     n.Name,
 		"data_dir": t.data(n.Name, "healthd"),
 		"allow":    allow,
-		"mongodb":  tree{"uri": t.MongoURI()},
-		"certs":    []string{t.secret("ca.pem"), t.secret(n.Name + "-logger.pem")},
+		"certs":    t.certificates(n),
+		// The log database admits log servers and the operator only.
+		"mongodb_by_logd": true,
 		"services": tree{
 			"auth": t.inv.Addresses(inventory.Authd), "auth_ops": t.inv.OpsAddresses(inventory.Authd),
 			"chat": t.inv.Addresses(inventory.Chatd), "chat_ops": t.inv.OpsAddresses(inventory.Chatd),
 			"logd": t.inv.Addresses(inventory.Logd), "logd_ops": t.inv.OpsAddresses(inventory.Logd),
+			"auth_tls": t.inv.TLS(inventory.Authd), "chat_tls": t.inv.TLS(inventory.Chatd), "ca": t.secret("ca.pem"),
 			"auth_logger_ops": t.loggerOps(inventory.Authd), "chat_logger_ops": t.loggerOps(inventory.Chatd),
 		},
 	})
+}
+
+// certificates lists the files of the authority and of a node's certificates.
+func (t *Target) certificates(n inventory.Node) []string {
+	out := []string{t.secret("ca.pem")}
+	for _, c := range pki.Plan(t.inv) {
+		if c.Node == n.Name {
+			out = append(out, t.secret(c.Name+".pem"))
+		}
+	}
+	return out
 }
 
 // loggerOps returns the ops listeners of the loggers of authd or chatd.
@@ -164,11 +203,11 @@ func (t *Target) loggerOps(parent string) []string {
 }
 
 func (t *Target) client() tree {
-	var auth []string
-	for _, a := range t.inv.Addresses(inventory.Authd) {
-		auth = append(auth, "http://"+a)
+	out := tree{"auth": t.inv.Servers(inventory.Authd), "chat": t.inv.Servers(inventory.Chatd)}
+	if t.inv.AnyTLS() {
+		out["ca"] = t.secret("ca.pem")
 	}
-	return tree{"auth": auth, "chat": t.inv.Addresses(inventory.Chatd)}
+	return out
 }
 
 // plan returns what the supervisor has to run. Its fingerprint changes with

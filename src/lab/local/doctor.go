@@ -2,12 +2,15 @@ package local
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 	"chatlab/src/lab/local/proc"
 	"chatlab/src/lab/local/supervisor"
 )
@@ -15,7 +18,7 @@ import (
 // startable is the part of the doctor's work that every `up` repeats: what
 // would make a service fail that is known beforehand. Code usage.
 func (t *Target) startable() error {
-	for _, f := range append(t.programs(), t.ports()...) {
+	for _, f := range slices.Concat([]Finding{t.stateName()}, t.programs(), t.ports()) {
 		if f.Result == Fail {
 			return errs.E(errs.Usage, "%s: %s", f.What, f.Why).WithFix("%s", f.Fix)
 		}
@@ -43,7 +46,6 @@ func (t *Target) programs() []Finding {
 // ports binds every address for a moment, the surest way to know that it can
 // be. Those that this lab itself holds are well.
 func (t *Target) ports() []Finding {
-	own := supervisor.Marked(t.run())
 	var out []Finding
 	for _, b := range t.addresses() {
 		f := Finding{Name: "address." + b.name, What: b.what + ", " + b.addr, Result: OK}
@@ -55,7 +57,7 @@ func (t *Target) ports() []Finding {
 			f.Result, f.Why = Fail, "this machine has no such address"
 			f.Fix = "use an inventory of loopback addresses (ansible/inventories/local), or give the machine the address"
 		case errors.Is(err, syscall.EADDRINUSE):
-			f.taken(b.addr, own)
+			f.taken(b.addr, supervisor.Folder(t.run()))
 		default:
 			f.Result, f.Why, f.Fix = Fail, err.Error(), "choose another port in the inventory"
 		}
@@ -64,20 +66,23 @@ func (t *Target) ports() []Finding {
 	return out
 }
 
-// taken says who has an address, if it can be told.
-func (f *Finding) taken(addr string, own []proc.Process) {
+// taken names the holder of an address, if it can be found. own is the folder of this lab's
+// supervisor.
+func (f *Finding) taken(addr, own string) {
 	p, known := proc.Listener(addr)
-	if known && slices.ContainsFunc(own, func(q proc.Process) bool { return q.PID == p.PID }) {
-		f.Why = "held by this lab, which is up"
+	if !known {
+		f.Result, f.Why, f.Fix = Fail, "the address is in use", "find its holder with `ss -ltnp`, or choose another port in the inventory"
 		return
 	}
-	f.Result, f.Why, f.Fix = Fail, "the address is in use", "find its holder with `ss -ltnp`, or choose another port in the inventory"
-	if known {
-		f.Why = "process " + itoa(p.PID) + " (" + p.Name + ") holds the address"
-		f.Fix = "stop it: `kill " + itoa(p.PID) + "`, or choose another port in the inventory"
-	}
-	if state := labOf(p.PID); known && state != "" {
-		f.Why += ", of the lab in " + state
-		f.Fix = "take that lab down: `lab down --state " + state + "`"
+	switch of := supervisor.FolderOf(p.PID); of {
+	case own:
+		f.Why = "held by this lab, which is up"
+	case "":
+		f.Result, f.Why = Fail, fmt.Sprintf("process %d (%s) holds the address", p.PID, p.Name)
+		f.Fix = fmt.Sprintf("stop it: `kill %d`, or choose another port in the inventory", p.PID)
+	default:
+		state := filepath.Dir(of)
+		f.Result, f.Why = Fail, fmt.Sprintf("process %d (%s) holds the address, of the lab in %s", p.PID, p.Name, state)
+		f.Fix = "take that lab down: `lab down --state " + lab.Shell(state) + "`"
 	}
 }

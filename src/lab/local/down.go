@@ -2,35 +2,50 @@ package local
 
 import (
 	"context"
-	"os"
 	"slices"
 	"syscall"
 	"time"
 
+	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/wait"
 )
 
-// endLimit is how long the supervisor has to end itself and what is left.
+// endLimit is how long the supervisor has to end itself and all remaining processes.
 const endLimit = 20 * time.Second
 
 // Down implements [lab.Target].
 func (t *Target) Down(ctx context.Context, purge bool, p lab.Progress) error {
-	if _, err := os.Stat(t.run()); err == nil {
-		lock, err := t.lock()
+	if err := t.visible(); err != nil {
+		return err
+	}
+	if held, err := lab.Holds(t.state, Folder); err != nil {
+		return err
+	} else if held {
+		lock, err := lab.Lock(t.run())
 		if err != nil {
 			return err
 		}
 		defer lock.Unlock()
-		if err := t.stopAll(ctx, p); err != nil {
-			return err
-		}
+	}
+	if err := t.stopAll(ctx, p); err != nil {
+		return err
 	}
 	if !purge {
 		return nil
 	}
 	return t.purge(p)
+}
+
+// visible refuses to say anything of a lab whose processes are another user's. Code usage.
+func (t *Target) visible() error {
+	hidden := supervisor.Hidden(t.run())
+	if len(hidden) == 0 {
+		return nil
+	}
+	return errs.E(errs.Usage, "process %d (%s) of the lab in %s is another user's", hidden[0].PID, hidden[0].Name, t.state).
+		WithFix("run it as the user that brought the lab up, or as root")
 }
 
 func (t *Target) stopAll(ctx context.Context, p lab.Progress) error {
@@ -94,7 +109,7 @@ func (t *Target) end(ctx context.Context) error {
 // purge removes what `up` has made.
 func (t *Target) purge(p lab.Progress) error {
 	done := p.Step("remove data and secrets")
-	err := lab.Purge(t.state, "local", "secrets")
+	err := lab.Purge(t.state, Folder, "secrets")
 	done(err)
 	return err
 }

@@ -230,7 +230,7 @@ func (r *rig) status() map[string]lab.ServiceStatus {
 	return out
 }
 
-// steps records what is shown.
+// steps records the output.
 type steps struct {
 	mu    sync.Mutex
 	names []string

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +16,6 @@ import (
 
 	"chatlab/src/app"
 	"chatlab/src/files"
-	"chatlab/src/lab/local/proc"
 	"chatlab/src/lab/local/supervisor"
 )
 
@@ -75,10 +73,25 @@ func (t *Target) inventoryFits() Finding {
 	return f
 }
 
+// unfit are characters that the embedded log database, which takes its folder in a URL,
+// does not take.
+const unfit = "?#%"
+
+func (t *Target) stateName() Finding {
+	f := Finding{Name: "state", What: "state folder " + t.state, Result: OK}
+	if strings.ContainsAny(t.state, unfit) {
+		f.Result, f.Why, f.Fix = Fail, "its path has one of "+unfit, "name another folder: --state"
+	}
+	return f
+}
+
 // stateFolder writes, locks and binds in the folder: some file systems of
 // shared folders can do only the first.
 func (t *Target) stateFolder() Finding {
-	f := Finding{Name: "state", What: "state folder " + t.state, Result: OK}
+	f := t.stateName()
+	if f.Result != OK {
+		return f
+	}
 	dir, err := os.MkdirTemp(nearest(t.state), ".doctor-*")
 	if err != nil {
 		f.Result, f.Why, f.Fix = Fail, err.Error(), "name a folder that you may write to: --state"
@@ -192,15 +205,3 @@ func (t *Target) versions(ctx context.Context, programs []Finding) {
 	}
 	wg.Wait()
 }
-
-// labOf returns the state folder of the lab that a process belongs to.
-func labOf(pid int) string {
-	name, _, _ := strings.Cut(supervisor.Mark("/"), "=")
-	dir := proc.Variable(pid, name)
-	if dir == "" {
-		return ""
-	}
-	return filepath.Dir(dir)
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -16,11 +16,15 @@ import (
 // onlyHere are keys that the playbook does not set, onlyThere those that the local
 // target leaves at their defaults or has no use for.
 var (
-	onlyHere  = []string{"database.path", "limits.keep_bytes"} // SQLite, where no MariaDB is rendered; a laptop's disk
+	onlyHere = []string{
+		"database.path", "limits.keep_bytes", // SQLite, where no MariaDB is rendered; a laptop's disk
+		"mongodb.tls.ca", "mongodb.tls.cert", "mongodb.tls.key", "mongodb_by_logd", // the embedded one, where MongoDB is rendered
+	}
 	onlyThere = []string{
 		"also", "limits", // of several addresses, and of an inventory's own choice
 		"database.addresses", "database.name", "database.user", "database.password_file", // MariaDB
-		"mongodb.user", "mongodb.password_file", // the embedded one has no users
+		"database.schema_user", "database.schema_password_file",
+		"mongodb.uri", "mongodb.user", "mongodb.password_file", // the embedded one has no users
 		"mariadb", "tls", // of healthd
 	}
 )

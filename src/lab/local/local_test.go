@@ -260,7 +260,7 @@ func TestHostsActOnTheirServices(t *testing.T) {
 	if _, err := r.target.Host("nobody"); !errs.Is(err, errs.NotFound) {
 		t.Errorf("unknown node: %v", err)
 	}
-	// What was stopped by hand, `up` starts again.
+	// `up` starts services again that were stopped by hand.
 	if err := host.Do(t.Context(), "authd", lab.Stop); err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestHostsActOnTheirServices(t *testing.T) {
 func TestSecretsAreFoundByName(t *testing.T) {
 	r := newRig(t)
 	r.up()
-	for _, name := range []string{"jwt.key", "ca.pem", "lab.pem", "lab.key"} {
+	for _, name := range []string{"jwt.key", "ca.pem", "operator.pem", "operator.key"} {
 		if path, err := r.target.Secret(name); err != nil || !filepath.IsAbs(path) {
 			t.Errorf("%s: %q %v", name, path, err)
 		}
@@ -317,7 +317,8 @@ func TestOnlyOneUpOrDownAtATime(t *testing.T) {
 
 func TestOneOfEachStoreFitsTheTarget(t *testing.T) {
 	r := newRig(t)
-	r.write(strings.Replace(hosts(), "authd: {hosts: {auth: {}}}", "authd: {hosts: {auth: {}, log: {}}}", 1))
+	r.write(strings.NewReplacer("  vars: {", "  vars: {mariadb_port: 3306, ",
+		"authd: {hosts: {auth: {}}}", "authd: {hosts: {auth: {}, log: {}}}\n    mariadb: {hosts: {auth: {}}}").Replace(hosts()))
 	err := r.target.Up(t.Context(), lab.Silent{})
 	if !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), "one authd") {
 		t.Errorf("%v", err)

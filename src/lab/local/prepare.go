@@ -3,18 +3,17 @@ package local
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/files"
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
-	"chatlab/src/lab/pki"
-	"chatlab/src/token"
+	"chatlab/src/lab/secrets"
 )
 
 // prepare writes folders, secrets and configuration, and returns the plan.
-// What is there and good is left alone.
+// Good files are left alone.
 func (t *Target) prepare() (supervisor.Plan, error) {
 	if err := t.folders(); err != nil {
 		return supervisor.Plan{}, err
@@ -50,59 +49,19 @@ func (t *Target) folders() error {
 	return nil
 }
 
-// secrets makes the signing key, the CA and the certificates that lack.
+// secrets makes the signing key, the CA and the certificates that are absent.
 func (t *Target) secrets(now time.Time) error {
-	if err := t.signingKey(); err != nil {
-		return err
-	}
-	ca, err := pki.Open(t.secret(""), now)
-	if err != nil {
-		return err
-	}
-	type cert struct {
-		name  string
-		hosts []string
-	}
-	certs := []cert{{"lab", []string{"lab"}}}
-	for _, n := range t.inv.Nodes {
-		hosts := []string{n.Name, n.Private.String()}
-		certs = append(certs, cert{n.Name + "-logger", hosts})
-		for _, service := range []string{inventory.Logd, inventory.Chatd} {
-			if isMember(t.inv, service, n) {
-				certs = append(certs, cert{n.Name + "-" + service, hosts})
-			}
-		}
-	}
-	for _, c := range certs {
-		if _, err := ca.Ensure(c.name, c.hosts, now); err != nil {
-			return err
-		}
-	}
-	return nil
+	store := secrets.Store{Dir: t.secret(""), Inventory: t.inv, Processes: true, Now: now}
+	_, err := store.Make()
+	return err
 }
 
-// signingKey makes jwt.key unless there is one. A file that cannot be used is
-// not replaced: it may have been edited, and tokens of it may be about.
-func (t *Target) signingKey() error {
-	path := t.secret("jwt.key")
-	text, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		if err := files.Update(path, []byte(token.NewKeyLine()), 0o600); err != nil {
-			return errs.E(errs.Usage, "signing key: %w", err)
-		}
-		return nil
-	}
-	if err == nil {
-		_, err = token.ParseKeys(text)
-	}
-	if err != nil {
-		return errs.E(errs.Usage, "signing key %s: %w", path, err).WithFix("mend the file, or remove it: `lab up` makes a new one, and all users log in again")
-	}
-	return nil
-}
-
-// record keeps which inventory the lab was brought up with, and its text.
+// record keeps which inventory and instance the lab was brought up with, and the
+// inventory's text.
 func (t *Target) record() error {
+	if err := files.Update(t.path(instanceFile), []byte(strconv.Itoa(t.inv.Instance)+"\n"), 0o600); err != nil {
+		return errs.E(errs.Usage, "instance: %w", err)
+	}
 	path, err := filepath.Abs(t.inv.Path)
 	if err != nil {
 		return errs.E(errs.Usage, "inventory: %w", err)
@@ -110,10 +69,7 @@ func (t *Target) record() error {
 	if path == t.path("inventory.yml") {
 		return nil // the copy is all that is left
 	}
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = files.Update(t.path("inventory.yml"), text, 0o600)
-	}
+	err = files.Update(t.path("inventory.yml"), t.inv.Text(), 0o600)
 	if err == nil {
 		err = files.Update(t.path("inventory.path"), []byte(path+"\n"), 0o600)
 	}
@@ -121,13 +77,4 @@ func (t *Target) record() error {
 		return errs.E(errs.Usage, "inventory: %w", err)
 	}
 	return nil
-}
-
-func isMember(inv *inventory.Inventory, service string, n inventory.Node) bool {
-	for _, m := range inv.Members(service) {
-		if m == n {
-			return true
-		}
-	}
-	return false
 }

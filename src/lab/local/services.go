@@ -6,6 +6,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local/supervisor"
+	"chatlab/src/mtls"
 )
 
 // fits tells why this target cannot bring up an inventory. Code usage.
@@ -62,10 +63,12 @@ func (t *Target) daemon(name string, n inventory.Node, after ...string) supervis
 
 func (t *Target) mongod(n inventory.Node) supervisor.Service {
 	addr := t.inv.Address(inventory.MongoDB, n)
+	files := t.files(n, string(mtls.MongoDB))
 	return supervisor.Service{
 		Node: n.Name, Name: inventory.MongoDB, Address: addr,
-		Argv: []string{t.binary("lab"), "mongod", "--listen", addr, "--dir", t.data(n.Name, "mongodb")},
-		Log:  t.log(n.Name, inventory.MongoDB),
+		Argv: []string{t.binary("lab"), "mongod", "--listen", addr, "--dir", t.data(n.Name, "mongodb"),
+			"--ca", files.CA, "--cert", files.Cert, "--key", files.Key},
+		Log: t.log(n.Name, inventory.MongoDB),
 	}
 }
 

@@ -10,7 +10,7 @@
 //	local/data/NODE/     databases, streams, spools
 //	local/disks/NODE     with `lab up --power`: the image that is mounted on data/NODE
 //	local/log/           what each process says
-//	local/plan.json, supervisor.lock, control.sock, up.lock
+//	local/plan.json, instance, supervisor.lock, control.sock, up.lock
 package local
 
 import (
@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"chatlab/src/errs"
@@ -74,8 +75,11 @@ func New(cfg Config) (*Target, error) {
 	return t, nil
 }
 
+// Folder is what this target has in a state folder.
+const Folder = "local"
+
 // RunDir is the supervisor's folder in a state folder.
-func RunDir(state string) string { return filepath.Join(state, "local") }
+func RunDir(state string) string { return filepath.Join(state, Folder) }
 
 // Recorded returns the inventory that the lab of a state folder was brought up
 // with, or its copy when the file is gone; "" when there was none.
@@ -90,6 +94,20 @@ func Recorded(state string) string {
 	}
 	return path
 }
+
+// RecordedInstance returns the number of the instance that the lab of a state folder was
+// brought up as; 0 when it has the addresses of its inventory, or when there was none.
+func RecordedInstance(state string) int {
+	text, err := os.ReadFile(filepath.Join(RunDir(state), instanceFile))
+	n, bad := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || bad != nil {
+		return 0
+	}
+	return n
+}
+
+// instanceFile is the file of a supervisor's folder that holds the number of an instance.
+const instanceFile = "instance"
 
 func (t *Target) run() string { return RunDir(t.state) }
 func (t *Target) path(parts ...string) string {
@@ -121,7 +139,7 @@ func (t *Target) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 func (t *Target) Secret(name string) (string, error) {
 	path := t.secret(filepath.Base(name))
 	if _, err := os.Stat(path); err != nil {
-		return "", errs.E(errs.NotFound, "this lab has no secret %s", name)
+		return "", errs.E(errs.NotFound, "no secret %s in %s", name, filepath.Dir(path)).WithFix("`lab up` makes it; --state names another folder")
 	}
 	return path, nil
 }

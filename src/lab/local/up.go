@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"chatlab/src/errs"
-	"chatlab/src/files"
 	"chatlab/src/lab"
 	"chatlab/src/lab/local/supervisor"
 )
@@ -44,7 +43,7 @@ func (t *Target) Up(ctx context.Context, p lab.Progress) error {
 	if err := t.folders(); err != nil {
 		return err
 	}
-	lock, err := t.lock()
+	lock, err := lab.Lock(t.run())
 	if err != nil {
 		return err
 	}
@@ -76,21 +75,15 @@ func (t *Target) start(ctx context.Context, p lab.Progress) error {
 	return t.awaitAll(ctx, plan, p)
 }
 
-// lock keeps two who bring the lab up or down apart.
-func (t *Target) lock() (*files.Lock, error) {
-	lock, err := files.TryLock(t.path("up.lock"))
-	if errs.Is(err, errs.Unavailable) {
-		return nil, errs.E(errs.Usage, "another `lab up` or `lab down` is at work: %w", err).WithFix("wait for it, or end it")
-	}
-	return lock, err
-}
-
 // supervise leaves a supervisor running that works after this plan.
 func (t *Target) supervise(ctx context.Context, plan supervisor.Plan, p lab.Progress) error {
 	if _, alive := supervisor.Alive(t.run()); alive {
 		rows, fingerprint, err := supervisor.Ask(ctx, t.run(), true)
 		if err == nil && fingerprint == plan.Fingerprint {
 			return t.startMissing(ctx, rows, p)
+		}
+		if err := t.startable(); err != nil {
+			return err // what cannot be started must not end what runs
 		}
 		if err := t.moveChatLog(ctx, p); err != nil {
 			return err
@@ -131,7 +124,7 @@ func (t *Target) clear(p lab.Progress) error {
 	return err
 }
 
-// startMissing starts what was stopped by hand, or fails, in a lab that is up.
+// startMissing starts services that were stopped by hand or failed, in a lab that is up.
 func (t *Target) startMissing(ctx context.Context, rows []supervisor.Status, p lab.Progress) error {
 	lacks := func(r supervisor.Status) bool {
 		return r.State == lab.Frozen || (r.State != lab.Ready && !isChild(r)) // a logger's parent starts it
@@ -228,7 +221,7 @@ func (t *Target) awaitReady(ctx context.Context, svc supervisor.Service) error {
 		select {
 		case <-limit.Done():
 			if ctx.Err() != nil {
-				return errs.E(errs.Failed, "interrupted while %s on %s was starting", svc.Name, svc.Node).
+				return errs.E(errs.Failed, "%s on %s was starting", svc.Name, svc.Node).
 					WithFix("`lab status` shows how far it is, `lab up` goes on, `lab down` ends it")
 			}
 			return failed(svc, fmt.Sprintf("not ready after %s: %s", readyLimit, reason))

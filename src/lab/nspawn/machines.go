@@ -35,25 +35,16 @@ func NewMachines(cfg Config) (*Machines, error) {
 	return &Machines{network: network{namesOf(state), cfg.Inventory}, cfg: cfg, state: state}, nil
 }
 
-func (s *Machines) run() string { return filepath.Join(s.state, "nspawn") }
+// Folder is what this target has in a state folder.
+const Folder = "nspawn"
+
+func (s *Machines) run() string { return filepath.Join(s.state, Folder) }
 
 func (s *Machines) secret(name string) string { return filepath.Join(s.state, "secrets", name) }
 
 // Access says how the machines are reached over SSH.
 func (s *Machines) Access() remote.Access {
 	return remote.Access{User: "root", Key: s.secret("ssh.key"), KnownHosts: filepath.Join(s.state, "known_hosts")}
-}
-
-// lock keeps two who bring the lab up or down apart.
-func (s *Machines) lock() (*files.Lock, error) {
-	if err := os.MkdirAll(s.run(), 0o700); err != nil {
-		return nil, errs.E(errs.Usage, "state folder: %w", err)
-	}
-	lock, err := files.TryLock(filepath.Join(s.run(), "up.lock"))
-	if errs.Is(err, errs.Unavailable) {
-		return nil, errs.E(errs.Usage, "another `lab up` or `lab down` is at work: %w", err).WithFix("wait for it, or end it")
-	}
-	return lock, err
 }
 
 // Up brings up the networks and machines that are not up, and returns when each
@@ -68,7 +59,7 @@ func (s *Machines) Up(ctx context.Context, p lab.Progress) error {
 	if err := s.disksPossible(); err != nil {
 		return err
 	}
-	lock, err := s.lock()
+	lock, err := lab.Lock(s.run())
 	if err != nil {
 		return err
 	}
@@ -160,7 +151,7 @@ func (s *Machines) boot(ctx context.Context, base string) error {
 // files and keys. It needs no inventory.
 func (s *Machines) Down(ctx context.Context, purge bool, p lab.Progress) error {
 	if _, err := os.Stat(s.run()); err == nil {
-		lock, err := s.lock()
+		lock, err := lab.Lock(s.run())
 		if err != nil {
 			return err
 		}
@@ -179,7 +170,7 @@ func (s *Machines) Down(ctx context.Context, purge bool, p lab.Progress) error {
 		return err
 	}
 	done = p.Step("remove machines, data and secrets")
-	err = lab.Purge(s.state, "nspawn", "secrets", "known_hosts")
+	err = lab.Purge(s.state, Folder, "secrets", "known_hosts")
 	done(err)
 	return err
 }

@@ -1,15 +1,16 @@
 package nspawn
 
 import (
-	"chatlab/src/errs"
-	"chatlab/src/lab"
-	"chatlab/src/lab/local"
 	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/local"
 )
 
 // recorder is a Progress that keeps its notes.

@@ -82,7 +82,7 @@ func (s *Machines) allThere() error {
 }
 
 func (s *Machines) rested(ctx context.Context, p lab.Progress, step string, act func() error) error {
-	lock, err := s.lock()
+	lock, err := lab.Lock(s.run())
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,12 @@
 package nspawn
 
 import (
-	"chatlab/src/errs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chatlab/src/errs"
 )
 
 // newDisks makes machines with files of their own that do not run.

@@ -113,7 +113,7 @@ func (t *Target) record() error {
 // Recorded returns the inventory that the lab of a state folder was brought up
 // with; "" when there was none, or it is gone.
 func Recorded(state string) string {
-	text, err := os.ReadFile(filepath.Join(state, "nspawn", "inventory.path"))
+	text, err := os.ReadFile(filepath.Join(state, Folder, "inventory.path"))
 	path := strings.TrimSpace(string(text))
 	if err != nil || path == "" {
 		return ""

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
 )
 
 // Limits of a connection.
@@ -29,6 +32,7 @@ type Access struct {
 	User       string // root where empty; another one needs sudo without a password
 	Port       string // 22 where empty
 	Key        string // file of the private key
+	Agent      string // socket of an SSH agent, asked when there is no such file; may be empty
 	KnownHosts string // file; a machine whose key is not in it is refused
 }
 
@@ -166,7 +170,7 @@ func (l *link) run(ctx context.Context, text string, argv ...string) (stdout str
 		defer stop()
 		var out, diag bytes.Buffer
 		session.Stdin, session.Stdout, session.Stderr = strings.NewReader(text), &out, &diag
-		err = session.Run(quote(l.asRoot(argv)))
+		err = session.Run(lab.Shell(l.asRoot(argv)...))
 		stdout = out.String()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -213,23 +217,51 @@ func (l *link) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 	return conn, err
 }
 
+// Check reports mistakes in the files before each machine does. Code usage.
+func (a Access) Check() error {
+	_, err := a.config(connectLimit)
+	return err
+}
+
 func (a Access) config(limit time.Duration) (*ssh.ClientConfig, error) {
-	text, err := os.ReadFile(a.Key)
+	method, err := a.method()
 	if err != nil {
-		return nil, errs.E(errs.Usage, "SSH key: %w", err)
-	}
-	key, err := ssh.ParsePrivateKey(text)
-	if err != nil {
-		return nil, errs.E(errs.Usage, "SSH key %s: %w", a.Key, err)
+		return nil, err
 	}
 	known, err := knownhosts.New(a.KnownHosts)
 	if err != nil {
-		return nil, errs.E(errs.Usage, "known hosts: %w", err)
+		return nil, errs.E(errs.Usage, "known hosts: %w", err).WithFix("take the machines' keys up once: `ssh %s@HOST true` for each", a.User)
 	}
 	return &ssh.ClientConfig{
-		User: a.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
+		User: a.User, Auth: []ssh.AuthMethod{method},
 		HostKeyCallback: known, HostKeyAlgorithms: []string{ssh.KeyAlgoED25519}, Timeout: limit,
 	}, nil
+}
+
+// method is how the user proves who he is: with the key, or else with the agent's.
+func (a Access) method() (ssh.AuthMethod, error) {
+	text, err := os.ReadFile(a.Key)
+	if errors.Is(err, fs.ErrNotExist) && a.Agent != "" {
+		return ssh.PublicKeysCallback(a.agentKeys), nil
+	}
+	if err != nil {
+		return nil, errs.E(errs.Usage, "SSH key: %w", err).WithFix("name the private key that the machines know, --ssh-key FILE, or start an SSH agent that has it")
+	}
+	key, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "SSH key %s: %w", a.Key, err).WithFix("name a key without a passphrase, --ssh-key FILE, or add it to an SSH agent")
+	}
+	return ssh.PublicKeys(key), nil
+}
+
+// agentKeys returns the agent's keys. They sign over the connection, which stays open for
+// as long as the program runs.
+func (a Access) agentKeys() ([]ssh.Signer, error) {
+	conn, err := net.Dial("unix", a.Agent)
+	if err != nil {
+		return nil, errs.E(errs.Usage, "SSH agent: %w", err).WithFix("start one, or name a private key: --ssh-key FILE")
+	}
+	return agent.NewClient(conn).Signers()
 }
 
 func dialSSH(ctx context.Context, addr string, config *ssh.ClientConfig) (*ssh.Client, error) {
@@ -253,13 +285,4 @@ func dialSSH(ctx context.Context, addr string, config *ssh.ClientConfig) (*ssh.C
 	}
 	_ = raw.SetDeadline(time.Time{})
 	return ssh.NewClient(conn, channels, requests), nil
-}
-
-// quote makes one command line for the machine's shell.
-func quote(argv []string) string {
-	words := make([]string, len(argv))
-	for i, a := range argv {
-		words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-	}
-	return strings.Join(words, " ")
 }

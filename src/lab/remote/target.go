@@ -118,7 +118,8 @@ func (t *Target) Unit(node, service string) (string, error) {
 func (t *Target) Secret(name string) (string, error) {
 	path := filepath.Join(t.cfg.State, "secrets", filepath.Base(name))
 	if _, err := os.Stat(path); err != nil || (t.cfg.Embedded && name == "mongodb.password") {
-		return "", errs.E(errs.NotFound, "this lab has no secret %s", name)
+		return "", errs.E(errs.NotFound, "no secret %s in %s", name, filepath.Dir(path)).
+			WithFix("run the playbook from this folder first, `ansible-playbook -i %s ansible/site.yml`, or give --state", t.cfg.Inventory.Path)
 	}
 	return path, nil
 }

@@ -24,7 +24,7 @@ type Store struct {
 // kept are the parts of the state folder that belong to the machines' state.
 var kept = []string{"secrets", "client.yaml"}
 
-// unfinished ends the name of what is being made or was broken off.
+// unfinished ends the name of a snapshot that is being made or was broken off.
 const unfinished = ".new"
 
 var valid = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
@@ -134,7 +134,7 @@ func (s Store) Restore(name string, apply func(dir string) error) error {
 	return nil
 }
 
-// swap puts what was copied in place.
+// swap puts the copy in place.
 func swap(path string) error {
 	if _, err := os.Stat(path + unfinished); os.IsNotExist(err) {
 		return os.RemoveAll(path) // there was none then
@@ -152,7 +152,7 @@ func swap(path string) error {
 	return os.RemoveAll(old)
 }
 
-// copyTree copies a file or a folder with its modes; what is not there is not
+// copyTree copies a file or a folder with its modes; a missing one is not
 // copied.
 func copyTree(from, to string) error {
 	if _, err := os.Stat(from); os.IsNotExist(err) {

@@ -21,7 +21,10 @@ type access struct {
 	Keys      map[string]string `json:"keys"`
 }
 
-func accessFile(state string) string { return filepath.Join(state, "access.json") }
+// AccessFile is what a state folder holds of machines that were up.
+const AccessFile = "access.json"
+
+func accessFile(state string) string { return filepath.Join(state, AccessFile) }
 
 // readAccess returns the zero access where no machine was ever up.
 func readAccess(state string) (access, error) {

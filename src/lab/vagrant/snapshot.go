@@ -63,7 +63,7 @@ func (t *Target) atRest(ctx context.Context, p lab.Progress, act func() error) e
 }
 
 // allThere refuses a lab that lacks a machine: Vagrant passes over it without an
-// error, and what is left would be no snapshot of the lab. Code usage.
+// error, and the remaining files would be no snapshot of the lab. Code usage.
 func (t *Target) allThere(ctx context.Context) error {
 	out, err := t.command(ctx, "status", "--machine-readable").Output()
 	if err != nil {

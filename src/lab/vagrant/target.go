@@ -139,7 +139,7 @@ func (t *Target) Down(ctx context.Context, purge bool, p lab.Progress) error {
 		return err
 	}
 	done := p.Step("remove data and secrets")
-	err := lab.Purge(t.cfg.State, "secrets", "snapshots", "access.json", "known_hosts", "vagrant.log")
+	err := lab.Purge(t.cfg.State, "secrets", "snapshots", AccessFile, "known_hosts", "vagrant.log")
 	done(err)
 	return err
 }

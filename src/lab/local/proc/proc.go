@@ -4,9 +4,12 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -91,6 +94,27 @@ func Children(pid int) []Process {
 	return slices.DeleteFunc(All(), func(p Process) bool { return p.Parent != pid })
 }
 
+// SomeChildren lists children of pid as the kernel names them, which costs far less than
+// [Children]: it may leave some out while others end, and all where the kernel has no such
+// lists.
+func SomeChildren(pid int) []Process {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	var out []Process
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				continue
+			}
+			if p, err := Get(child); err == nil && p.Parent == pid {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 // Marked lists the live processes that have exactly this NAME=value in the
 // environment they were started with. Zombies have none, so they are left out.
 // A forked child has its parent's, so a mark finds grandchildren whose parents
@@ -100,6 +124,25 @@ func Marked(variable string) []Process {
 		environ, err := p.environment()
 		return err != nil || p.Zombie() || !slices.Contains(environ, variable)
 	})
+}
+
+// Hidden lists the live processes of other users, whose environment cannot be read, with
+// a text in their arguments, which can: as Marked cannot tell whether they have a mark.
+func Hidden(text string) []Process {
+	return slices.DeleteFunc(All(), func(p Process) bool {
+		_, err := p.environment()
+		return !errors.Is(err, os.ErrPermission) || !strings.Contains(p.arguments(), text)
+	})
+}
+
+// arguments returns the command line of a process, "" if it has none.
+func (p Process) arguments() string {
+	of, err := procfs.NewProc(p.PID)
+	if err != nil {
+		return ""
+	}
+	words, _ := of.CmdLine()
+	return strings.Join(words, " ")
 }
 
 // justBegun is how long a process may take, at the most, from its fork until its

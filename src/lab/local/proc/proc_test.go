@@ -87,6 +87,9 @@ func TestAMarkFindsAProcessUntilItsEnd(t *testing.T) {
 	if !slices.ContainsFunc(Children(os.Getpid()), func(c Process) bool { return c.PID == p.PID }) {
 		t.Error("it is not among the children")
 	}
+	if !slices.ContainsFunc(SomeChildren(os.Getpid()), func(c Process) bool { return c.PID == p.PID }) {
+		t.Error("it is not among the children that the kernel names")
+	}
 	if age := time.Since(p.Started()); age < -time.Second || age > time.Minute {
 		t.Errorf("started %s ago", age)
 	}

@@ -91,9 +91,11 @@ func findChild(svc Service, parent int) (proc.Process, bool) {
 	if parent == 0 {
 		return proc.Process{}, false
 	}
-	for _, p := range proc.Children(parent) {
-		if !p.Zombie() && proc.Executable(p.PID) == svc.Child.Executable {
-			return p, true
+	for _, list := range []func(int) []proc.Process{proc.SomeChildren, proc.Children} {
+		for _, p := range list(parent) {
+			if !p.Zombie() && proc.Executable(p.PID) == svc.Child.Executable {
+				return p, true
+			}
 		}
 	}
 	return proc.Process{}, false

@@ -32,7 +32,7 @@ type request struct {
 	Action  lab.Action `json:"action,omitempty"`
 }
 
-// answer is what comes back, as a JSON line.
+// answer is the reply, a JSON line.
 type answer struct {
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Services    []Status  `json:"services,omitempty"`

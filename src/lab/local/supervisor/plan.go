@@ -16,6 +16,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/files"
+	"chatlab/src/lab/local/proc"
 )
 
 // Plan is what a supervisor runs. A service comes after those it needs.
@@ -62,16 +63,36 @@ const (
 	socketFile = "control.sock"
 )
 
+// variable is that of the environment of a supervisor's processes which names its folder.
+const variable = "CHATLAB_SUPERVISED_IN"
+
 // Mark returns the environment variable that all processes of the supervisor
 // of a folder carry.
-func Mark(dir string) string {
+func Mark(dir string) string { return variable + "=" + Folder(dir) }
+
+// Folder returns a supervisor's folder as its processes name it.
+func Folder(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	return resolve(dir)
+}
+
+// FolderOf returns the folder of the supervisor that a process belongs to, "" if it has
+// none or it cannot be told.
+func FolderOf(pid int) string { return proc.Variable(pid, variable) }
+
+// resolve returns a path without the symbolic links of its part that exists: processes
+// keep the mark of a folder that was removed.
+func resolve(path string) string {
+	resolved, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return resolved
 	}
-	return "CHATLAB_SUPERVISED_IN=" + dir
+	if up := filepath.Dir(path); up != path {
+		return filepath.Join(resolve(up), filepath.Base(path))
+	}
+	return path
 }
 
 // Alive returns the pid of the supervisor of a folder; false if none lives.

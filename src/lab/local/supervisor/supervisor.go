@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"chatlab/src/app"
 	"chatlab/src/errs"
 	"chatlab/src/files"
 	"chatlab/src/lab"
@@ -72,6 +73,7 @@ func (s *supervisor) run(ctx context.Context, control *controlServer) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.spawner.run(running) })
 	wg.Go(func() { s.spawner.adopt(running) })
+	wg.Go(func() { _ = app.Hangups(running, s.log) }) // it ends with its context only
 	wg.Go(func() { limitLogs(running, s.plan, s.log) })
 	wg.Go(func() { control.serve(running, s.answer) })
 	for _, u := range s.units {
@@ -142,6 +144,32 @@ func (s *supervisor) stopAll(stage []*unit) {
 // one excepted.
 func Marked(dir string) []proc.Process {
 	return slices.DeleteFunc(proc.Marked(Mark(dir)), func(p proc.Process) bool { return p.PID == os.Getpid() })
+}
+
+// Found is a supervisor of this machine.
+type Found struct {
+	Folder string
+	Since  time.Time
+}
+
+// All lists the supervisors that hold their folders.
+func All() []Found {
+	var out []Found
+	for _, p := range proc.All() {
+		folder := FolderOf(p.PID)
+		if folder == "" {
+			continue
+		}
+		if holder, alive := Alive(folder); alive && holder == p.PID {
+			out = append(out, Found{folder, p.Started()})
+		}
+	}
+	return out
+}
+
+// Hidden lists the processes of a folder's supervisor that are another user's.
+func Hidden(dir string) []proc.Process {
+	return proc.Hidden(filepath.Dir(Folder(dir)))
 }
 
 // KillMarked kills the processes that carry the mark of a folder's supervisor,

@@ -200,7 +200,7 @@ func (u *unit) signal(ctx context.Context, sig syscall.Signal) error {
 	return nil
 }
 
-// status tells what is known without asking the process.
+// status returns the known state without asking the process.
 func (u *unit) status() Status {
 	u.mu.Lock()
 	defer u.mu.Unlock()
