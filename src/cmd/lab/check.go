@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"chatlab/src/app"
 	"chatlab/src/lab"
 	"chatlab/src/lab/check"
 )
@@ -20,16 +22,16 @@ func checkCommand(o *options) *cobra.Command {
 			"failed what was expected, what was seen and where to look. Exit status 0 when\n" +
 			"none failed, 1 when one did, 2 when the lab is not up or a glob matches nothing.",
 		Example: "  lab check\n  lab check chat 'events.*'\n  lab check --json | jq '.checks[] | select(.result==\"fail\")'",
-		Args:    cobra.ArbitraryArgs,
+		Args:    cobra.ArbitraryArgs, ValidArgsFunction: o.completeChecks,
 		RunE: func(cmd *cobra.Command, globs []string) error {
-			l, err := o.open()
+			if list {
+				return o.listChecks(cmd.Context(), globs)
+			}
+			l, err := o.existing()
 			if err != nil {
 				return err
 			}
-			if list {
-				return listChecks(cmd.Context(), l, o.env.Stdout, globs, o.json)
-			}
-			return runChecks(cmd.Context(), l, o.env.Stdout, globs, o.json)
+			return runChecks(cmd.Context(), l, o.env, globs, o.json)
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only list the checks and what each proves")
@@ -39,8 +41,9 @@ func checkCommand(o *options) *cobra.Command {
 // runChecks runs the checks that the globs choose, all without any, and prints
 // each result, or with json one document. Codes: failed (a check failed), usage
 // (the lab is not up, a glob matches nothing).
-func runChecks(ctx context.Context, l *lab.Lab, out io.Writer, globs []string, json bool) error {
-	return prove(ctx, l, globs, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
+func runChecks(ctx context.Context, l *lab.Lab, env *app.Env, globs []string, json bool) error {
+	out := env.Stdout
+	return prove(ctx, l, globs, env.Stderr, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
 		if json {
 			return nil, func(r check.Report) error { return check.WriteJSON(out, r) }
 		}
@@ -52,7 +55,7 @@ func runChecks(ctx context.Context, l *lab.Lab, out io.Writer, globs []string, j
 // runChecksBriefly runs all checks and prints those that did not pass, and the
 // summary: for the end of `lab up`. Codes as of runChecks.
 func runChecksBriefly(ctx context.Context, l *lab.Lab, out io.Writer) error {
-	return prove(ctx, l, nil, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
+	return prove(ctx, l, nil, out, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
 		p := check.NewPrinter(out, checks)
 		return func(r check.Result) {
 			if r.Result == check.Fail {
@@ -65,56 +68,50 @@ func runChecksBriefly(ctx context.Context, l *lab.Lab, out io.Writer) error {
 // printing makes what hears of each result, which may be nil, and of the end.
 type printing func(checks []check.Check) (each func(check.Result), end func(check.Report) error)
 
-func prove(ctx context.Context, l *lab.Lab, globs []string, show printing) error {
-	return withChecks(ctx, l, globs, func(journey *check.Journey, checks []check.Check) error {
-		if err := check.Up(ctx, l); err != nil {
-			return err
-		}
+// prove runs the checks, and says on waits what takes long. A lab that is not up, and a
+// check that is not there, are told before the log database is opened.
+func prove(ctx context.Context, l *lab.Lab, globs []string, waits io.Writer, show printing) error {
+	if err := withChecks(ctx, l, nil, globs, func(*check.Journey, []check.Check) error { return check.Up(ctx, l) }); err != nil {
+		return interrupted(ctx, err)
+	}
+	log, err := lab.OpenLog(l.Target)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // it was only read
+	return withChecks(ctx, l, log, globs, func(journey *check.Journey, checks []check.Check) error {
+		journey.Waiting = func(c check.Check) { _, _ = fmt.Fprintf(waits, "  … waiting for %s: %s\n", c.Name, c.Text) }
 		each, end := show(checks)
 		report := check.Run(ctx, journey, checks, each)
 		if err := end(report); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return report.Err()
+		return interrupted(ctx, report.Err())
 	})
 }
 
-func listChecks(ctx context.Context, l *lab.Lab, out io.Writer, globs []string, json bool) error {
-	return withChecks(ctx, l, globs, func(_ *check.Journey, checks []check.Check) error {
-		if json {
-			return writeJSON(out, check.List(checks))
-		}
-		return check.WriteList(out, checks)
-	})
-}
-
-// withChecks hands f a journey and those of its checks that the globs choose.
-func withChecks(ctx context.Context, l *lab.Lab, globs []string, f func(*check.Journey, []check.Check) error) error {
-	journey, done, err := newJourney(ctx, l)
+// listChecks lists the checks that the globs choose, of a lab that need not be up.
+func (o *options) listChecks(ctx context.Context, globs []string) error {
+	l, err := o.describe()
 	if err != nil {
 		return err
 	}
-	defer done()
+	return withChecks(ctx, l, nil, globs, func(_ *check.Journey, checks []check.Check) error {
+		if o.json {
+			return writeJSON(o.env.Stdout, check.List(checks))
+		}
+		return check.WriteList(o.env.Stdout, checks)
+	})
+}
+
+// withChecks hands f a journey and those of its checks that the globs choose. Checks that
+// are only listed need no log.
+func withChecks(ctx context.Context, l *lab.Lab, log check.EventLog, globs []string, f func(*check.Journey, []check.Check) error) error {
+	journey := check.New(ctx, l, log)
+	defer journey.Close()
 	checks, err := check.Choose(check.Catalogue(journey), globs)
 	if err != nil {
 		return err
 	}
 	return f(journey, checks)
-}
-
-// newJourney opens the log database, which is asked when a check needs it, and
-// makes a journey with it.
-func newJourney(ctx context.Context, l *lab.Lab) (*check.Journey, func(), error) {
-	log, err := openLog(l.Target)
-	if err != nil {
-		return nil, nil, err
-	}
-	journey := check.New(ctx, l, log)
-	return journey, func() {
-		journey.Close()
-		_ = log.Close() // it was only read
-	}, nil
 }

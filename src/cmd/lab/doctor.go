@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatlab/src/errs"
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 )
 
@@ -17,7 +16,7 @@ func doctorCommand(o *options) *cobra.Command {
 		Long:  "Exit status 0 when `lab up` can work, 1 when something will stop it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			state := o.stateDir()
-			inv, err := inventory.Load(o.inventoryPath(state))
+			inv, err := o.loadInventory()
 			if err != nil {
 				return err
 			}
@@ -44,6 +43,7 @@ func doctorCommand(o *options) *cobra.Command {
 
 func (o *options) printFindings(findings []local.Finding) {
 	for _, f := range findings {
+		f.Fix = o.pasted(f.Fix)
 		fmt.Fprint(o.env.Stdout, f)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/drill"
+	"chatlab/src/lab/incident"
 )
 
 func downCommand(o *options) *cobra.Command {
@@ -21,8 +23,16 @@ func downCommand(o *options) *cobra.Command {
 			if name := drill.Running(o.stateDir()); name != "" {
 				return errs.E(errs.Usage, "the drill %s is running on this lab", name).WithFix("wait for it, or stop it with Ctrl-C: it heals the lab first")
 			}
+			held, err := o.held()
+			if err != nil {
+				return err
+			}
+			left := o.left()
 			target, err := o.openDown()
 			if err != nil {
+				return err
+			}
+			if err := o.endIncident(cmd.Context()); err != nil {
 				return err
 			}
 			if err := target.Down(cmd.Context(), purge, newProgress(o.env.Stdout)); err != nil {
@@ -31,7 +41,11 @@ func downCommand(o *options) *cobra.Command {
 			if err := drill.Forget(o.stateDir()); err != nil {
 				return err
 			}
-			fmt.Fprintln(o.env.Stdout, "the lab is down")
+			said := "the lab is down"
+			if !held && len(left) == 0 {
+				said = "no lab in " + o.stateDir()
+			}
+			fmt.Fprintln(o.env.Stdout, said)
 			return nil
 		},
 	}
@@ -39,6 +53,16 @@ func downCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// openDown returns the target without its inventory: what is up is known from
+// endIncident ends the incident of the lab, if there is one, and heals what can be healed.
+// Code failed.
+func (o *options) endIncident(ctx context.Context) error {
+	l, err := o.describe()
+	if err != nil {
+		l = nil // a broken inventory must not keep the lab up
+	}
+	return incident.BeforeDown(ctx, l, o.stateDir())
+}
+
+// openDown returns the target without its inventory: running services are known from
 // the state, and a broken inventory must not keep it up.
 func (o *options) openDown() (lab.Target, error) { return o.targetOf(o.stateDir(), nil) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"chatlab/src/lab"
 	"chatlab/src/lab/check"
 	"chatlab/src/lab/drill"
+	"chatlab/src/lab/incident"
 	"chatlab/src/lab/watch"
 )
 
@@ -34,7 +34,7 @@ func drillCommand(o *options) *cobra.Command {
 			"machines (--topology ha) that share two processors: --users 300 --rate 200.\n\n" +
 			"Exit status: 0 nothing lost, nothing twice; 1 a drill failed or was incomplete;\n" +
 			"2 it could not run; 130 it was interrupted, and healed the lab.",
-		Args: cobra.ArbitraryArgs,
+		Args: cobra.ArbitraryArgs, ValidArgsFunction: o.completeDrills,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			drills, err := drill.Find(names)
 			if err != nil {
@@ -153,7 +153,10 @@ func prepareDrills(ctx context.Context, o *options, opt drill.Options, alarms bo
 	if err := drill.Free(opt.State); err != nil {
 		return nil, opt, err
 	}
-	l, err := o.open()
+	if err := incident.Free(opt.State); err != nil {
+		return nil, opt, err
+	}
+	l, err := o.existing()
 	if err != nil {
 		return nil, opt, err
 	}
@@ -161,7 +164,11 @@ func prepareDrills(ctx context.Context, o *options, opt drill.Options, alarms bo
 		return nil, opt, err
 	}
 	opt.Progress("checking that the lab is well")
-	if err := wellBefore(ctx, l); err != nil {
+	if err := wellBefore(ctx, l, "drill"); err != nil {
+		return nil, opt, err
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: l.Target.Dial, DisableKeepAlives: true}}
+	if opt.Marks, err = watch.OpenMarks(l, client); err != nil {
 		return nil, opt, err
 	}
 	if alarms {
@@ -222,25 +229,24 @@ func endDrills(o *options, r drill.Outcome, file string, first error) error {
 	return nil
 }
 
-// wellBefore refuses to break what is broken already: it names the check that
+// wellBefore refuses to break a broken lab: it names the check that
 // fails.
-func wellBefore(ctx context.Context, l *lab.Lab) error {
+func wellBefore(ctx context.Context, l *lab.Lab, what string) error {
 	if err := check.Up(ctx, l); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	journey, done, err := newJourney(ctx, l)
+	log, err := lab.OpenLog(l.Target)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer log.Close() // it is only read
+	journey := check.New(ctx, l, log)
+	defer journey.Close()
 	// What Zabbix thinks, and Grafana shows, is a matter of --alarms, and lags behind.
-	checks := slices.DeleteFunc(check.Catalogue(journey), func(c check.Check) bool {
-		return strings.HasPrefix(c.Name, "zabbix.") || strings.HasPrefix(c.Name, "grafana.")
-	})
-	if r := check.FirstFailure(ctx, stop, journey, checks); r != nil {
-		return errs.E(errs.Usage, "the lab is not well before the drill: %s fails: expected %s, seen %s", r.Name, r.Expected, r.Seen).
+	if r := check.FirstFailure(ctx, stop, journey, withoutMonitoring(check.Catalogue(journey))); r != nil {
+		return errs.E(errs.Usage, "the lab is not well before the %s: %s fails: expected %s, seen %s", what, r.Name, r.Expected, r.Seen).
 			WithFix("`lab check %s`", r.Name)
 	}
 	return nil

@@ -170,7 +170,7 @@ func TestADrillIsRefusedWhereItCannotTell(t *testing.T) {
 	refused(`no drill "kil-chatd"; did you mean kill-chatd?`, "kil-chatd")
 	refused("--rate 1 must be at least half of --users 32", "flood", "--rate", "1")
 	refused("--for -1s must be more than 0", "flood", "--for", "-1s")
-	refused("the lab is not up", "flood", "--inventory", r.inv)
+	refused("no lab in "+r.state, "flood", "--inventory", r.inv)
 
 	r.must("up", "--inventory", r.inv, "--no-check")
 	refused("--rate 100000 with --users 10 is more than the 20 lines a second", "flood", "--rate", "100000", "--users", "10")

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"chatlab/src/errs"
+	"chatlab/src/event"
 	"chatlab/src/lab"
 	"chatlab/src/mongodb"
 )
@@ -38,13 +41,16 @@ func eventsCommand(o *options) *cobra.Command {
 			if f.filter.Since, err = parseSince(f.since, time.Now()); err != nil {
 				return err
 			}
+			if err := f.known(); err != nil {
+				return err
+			}
 			if f.last < 0 {
 				return errs.E(errs.Usage, "-n %d is not a number of events", f.last)
 			}
 			if f.last == 0 && f.since == "" && !cmd.Flags().Changed("last") {
 				f.last = 20
 			}
-			l, err := o.open()
+			l, err := o.existing()
 			if err != nil {
 				return err
 			}
@@ -65,6 +71,22 @@ func eventsCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// known refuses a server and a category that no event has. Code usage.
+func (f eventFlags) known() error {
+	for _, filter := range []struct {
+		flag, value string
+		all         []string
+	}{
+		{"server", f.filter.Server, event.Servers},
+		{"category", f.filter.Category, event.Categories},
+	} {
+		if filter.value != "" && !slices.Contains(filter.all, filter.value) {
+			return errs.E(errs.Usage, "--%s %q: no event has it", filter.flag, filter.value).WithFix("--%s %s", filter.flag, strings.Join(filter.all, "|"))
+		}
+	}
+	return nil
+}
+
 // parseSince reads an age or a time; empty is the zero time.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
@@ -80,7 +102,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
-	log, err := openLog(l.Target)
+	log, err := lab.OpenLog(l.Target)
 	if err != nil {
 		return err
 	}
@@ -90,7 +112,7 @@ func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
 			return ctx.Err()
 		}
 		return errs.E(errs.Failed, "%s: %s", l.Target.MongoURI(), errs.Public(err)).
-			WithFix("`%s` tells whether it is up, `%s` brings it up", o.command("status"), o.command("up"))
+			WithFix("`lab status` tells whether it is up, `lab up` brings it up")
 	}
 	p := &eventPrinter{out: o.env.Stdout, json: o.json}
 	seen := map[string]time.Time{}
@@ -106,19 +128,6 @@ func (o *options) events(ctx context.Context, l *lab.Lab, f eventFlags) error {
 		return p.err
 	}
 	return follow(ctx, log, f.filter, seen, p)
-}
-
-// openLog connects to the log database of a lab.
-func openLog(t lab.Target) (*mongodb.Log, error) {
-	cfg := mongodb.Config{URI: t.MongoURI(), User: t.MongoUser()}
-	if cfg.User != "" {
-		path, err := t.Secret("mongodb.password")
-		if err != nil {
-			return nil, err
-		}
-		cfg.PasswordFile = path
-	}
-	return mongodb.OpenThrough(cfg, t.Dial)
 }
 
 // readLimit bounds the reading of the log as a whole, which may be long: what

@@ -14,7 +14,7 @@ import (
 )
 
 // How the event log is followed. Its order is that of the events' birth, and
-// one that waited in a spool is stored behind younger ones: so what is young
+// one that waited in a spool is stored behind younger ones: so young events
 // is read often, and a longer while is read again when its number of events
 // says that one came late.
 const (
@@ -80,7 +80,7 @@ func showNew(ctx context.Context, log *mongodb.Log, f mongodb.Filter, since time
 }
 
 // showLate prints the events of the long window that were stored late, and
-// forgets what is older.
+// forgets older events.
 func showLate(ctx context.Context, log *mongodb.Log, f mongodb.Filter, since time.Time, seen map[string]time.Time, p *eventPrinter) error {
 	since = since.Truncate(time.Second) // as the database compares
 	f.Since = since

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -86,6 +87,12 @@ func TestEveryProcessIsHealedAndTheSupervisorReplaced(t *testing.T) {
 		t.Logf("%s was ready again after %s", name, time.Since(begin))
 	}
 	pid, _ := supervisor.Alive(local.RunDir(r.state))
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil { // its terminal was closed
+		t.Fatal(err)
+	}
+	if now := r.rows()["auth/authd"]; now.State != lab.Ready {
+		t.Errorf("after SIGHUP: %+v", now)
+	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +105,60 @@ func TestEveryProcessIsHealedAndTheSupervisorReplaced(t *testing.T) {
 	}
 	r.must("down")
 	r.nothingLeft()
+}
+
+// copied returns a copy of a program, alone in a folder that everybody may read.
+func copied(t *testing.T, program string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "chatlab-copy-") // a test's own is for its user only
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	text, err := os.ReadFile(program)
+	path := filepath.Join(dir, filepath.Base(program))
+	if err = errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(path, text, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// `down` is only said of a lab that was looked at.
+func TestALabWhoseFolderIsGoneOrAnothersIsNotCalledDown(t *testing.T) {
+	r := newRig(t)
+	r.must("up", "--inventory", r.inv, "--no-check")
+	if err := os.Rename(r.state, r.state+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, errOut, err := r.run("status"); exitStatus(err) != 2 || !strings.Contains(errOut, "no lab in "+r.state+", but ") {
+		t.Errorf("status: %v\n%s", err, errOut)
+	}
+	if os.Getuid() == 0 {
+		cmd := exec.Command(copied(t, r.lab), "down", "--state", r.state)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		if exitStatus(err) != 2 || !strings.Contains(string(out), "state folder: ") && !strings.Contains(string(out), "is another user's") {
+			t.Errorf("another user's down: %v\n%s", err, out)
+		}
+	}
+	if out := r.must("down"); !strings.HasSuffix(out, "the lab is down\n") {
+		t.Errorf("down says\n%s", out)
+	}
+	r.nothingLeft()
+}
+
+func TestAnIncompleteBuildStopsUpBeforeTheLabThatRuns(t *testing.T) {
+	r := newRig(t)
+	r.must("up", "--inventory", r.inv, "--no-check")
+	out, err := exec.Command(copied(t, r.lab), "up", "--no-check", "--state", r.state).CombinedOutput()
+	if exitStatus(err) != 2 || !strings.Contains(string(out), "there is no such program") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for name, row := range r.rows() {
+		if row.State != lab.Ready {
+			t.Errorf("%s: %+v", name, row)
+		}
+	}
 }
 
 func TestTwoLabsOnOneMachine(t *testing.T) {
@@ -187,22 +248,26 @@ func TestWrongUseIsStatusTwoWithAHint(t *testing.T) {
 		want, hint string
 	}{
 		"unknown verb":      {[]string{"upp"}, `unknown verb "upp"`, "lab --help"},
-		"unknown flag":      {[]string{"up", "--fast"}, "unknown flag: --fast", "lab up --help"},
-		"argument":          {[]string{"down", "now"}, `unexpected argument "now"`, "lab down --help"},
+		"unknown flag":      {[]string{"up", "--fast"}, "unknown flag: --fast", " up --help`"},
+		"argument":          {[]string{"down", "now"}, `unexpected argument "now"`, " down --help`"},
 		"unknown target":    {[]string{"up", "--target", "moon"}, `unknown target "moon"`, "--target local"},
 		"unknown profile":   {[]string{"machines", "image", "--profile", "debian99"}, `unknown profile "debian99"`, "--profile debian12|"},
-		"profile of hosts":  {[]string{"check", "--target", "hosts", "--profile", "debian13"}, "--profile is for target nspawn", "leave it out"},
+		"profile of hosts":  {[]string{"up", "--target", "hosts", "--profile", "debian13"}, "--profile is for target nspawn", "leave it out"},
 		"power of hosts":    {[]string{"up", "--target", "hosts", "--power"}, "--power: the power of target hosts cannot be cut", "--target local or nspawn"},
 		"no inventory":      {[]string{"up", "--inventory", filepath.Join(dir, "none")}, "no such file", "--inventory"},
 		"mistaken one":      {[]string{"up", "--inventory", bad}, "host a: public_address is missing", "add public_address"},
 		"doctor of it":      {[]string{"doctor", "--inventory", bad}, "host a: public_address is missing", "add public_address"},
 		"odd age":           {[]string{"events", "--since", "soon"}, `--since "soon" is neither`, "10m"},
+		"no such category":  {[]string{"events", "--category", "foo"}, `--category "foo": no event has it`, "--category signin|signup|chat"},
+		"no such server":    {[]string{"events", "--server", "mail"}, `--server "mail": no event has it`, "--server auth|chat"},
+		"from on local":     {[]string{"up", "--from", "zabbix"}, "--from is for target nspawn", "leave it out"},
+		"odd folder":        {[]string{"up", "--inventory", "../../../ansible/inventories/local", "--state", filepath.Join(dir, "a?b")}, "its path has one of ?#%", "--state"},
 		"negative number":   {[]string{"events", "-n", "-1"}, "-1 is not a number of events", ""},
 		"mongod without it": {[]string{"mongod"}, "dir", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, errOut, status := call(t, append(tt.args, "--state", filepath.Join(dir, "state"))...)
+			_, errOut, status := call(t, append([]string{tt.args[0], "--state", filepath.Join(dir, "state")}, tt.args[1:]...)...)
 			if status != 2 || !strings.Contains(errOut, "lab: error: ") || !strings.Contains(errOut, tt.want) || !strings.Contains(errOut, tt.hint) {
 				t.Errorf("status %d\n%s", status, errOut)
 			}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/nspawn"
 )
 
@@ -17,7 +16,7 @@ func machinesCommand(o *options) *cobra.Command {
 		Use: "up", Short: "Boot the machines of the inventory", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.target = nspawn.Name
-			inv, err := inventory.Load(o.inventoryPath(o.stateDir()))
+			inv, err := o.loadInventory()
 			if err != nil {
 				return err
 			}
@@ -41,7 +40,7 @@ func machinesCommand(o *options) *cobra.Command {
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.target = nspawn.Name
-			inv, err := inventory.Load(o.inventoryPath(o.stateDir()))
+			inv, err := o.loadInventory()
 			if err != nil {
 				return err
 			}

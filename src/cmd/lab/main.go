@@ -16,6 +16,12 @@ func main() { os.Exit(app.Main("lab", run)) }
 
 func run(ctx context.Context, env *app.Env) error {
 	o := &options{env: env}
+	return o.hint(newRoot(o).ExecuteContext(ctx))
+}
+
+// newRoot makes the command with all its verbs.
+func newRoot(o *options) *cobra.Command {
+	env := o.env
 	root := &cobra.Command{
 		Use:   "lab",
 		Short: "Bring a chat lab up, prove that it works, take it down",
@@ -24,10 +30,9 @@ func run(ctx context.Context, env *app.Env) error {
 			"  lab status        what runs where\n" +
 			"  lab events -f     follow the event log\n" +
 			"  lab down          take it down; its data stays",
-		Version:           app.Version(),
-		SilenceErrors:     true, // app.Main prints them
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:       app.Version(),
+		SilenceErrors: true, // app.Main prints them
+		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("lab {{.Version}}\n")
 	root.SetArgs(env.Args)
@@ -41,18 +46,29 @@ func run(ctx context.Context, env *app.Env) error {
 		if cmd.Args == nil {
 			cmd.Args = noArgs
 		}
+		if cmd.ValidArgsFunction == nil {
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		}
 	}
 	root.Args = noVerb
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	return root.ExecuteContext(ctx)
+	return root
 }
 
 // verbs are what lab can do.
 func verbs(o *options) []*cobra.Command {
-	return []*cobra.Command{
-		upCommand(o), statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), doctorCommand(o), snapshotCommand(o), downCommand(o),
-		superviseCommand(o), mongodCommand(o), machinesCommand(o),
+	up, doctor, machines := upCommand(o), doctorCommand(o), machinesCommand(o)
+	for _, cmd := range []*cobra.Command{up, doctor, machines} {
+		o.addMaking(cmd.PersistentFlags())
 	}
+	reaching := []*cobra.Command{
+		statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), logsCommand(o), execCommand(o), sshCommand(o), openCommand(o), viewCommand(o),
+	}
+	reaching = append(reaching, actionCommands(o)...)
+	for _, cmd := range reaching {
+		o.addReaching(cmd.Flags())
+	}
+	return append(reaching, incidentCommand(o), up, doctor, snapshotCommand(o), downCommand(o), listCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -14,6 +17,8 @@ import (
 	"chatlab/src/lab/drill"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
+	"chatlab/src/lab/local/proc"
+	"chatlab/src/lab/local/supervisor"
 	"chatlab/src/lab/nspawn"
 	"chatlab/src/lab/profile"
 	"chatlab/src/lab/vagrant"
@@ -26,6 +31,7 @@ type options struct {
 	topology  string
 	state     string
 	profile   string
+	instance  int
 	json      bool
 	from      string // part of the playbook that `up` begins with
 	power     bool   // `up` gives each machine a disk whose power can be cut
@@ -35,15 +41,36 @@ type options struct {
 	env *app.Env // streams of the program
 }
 
+// addTo adds the flags that say which lab is meant. CHATLAB_TARGET, CHATLAB_INVENTORY,
+// CHATLAB_STATE and CHATLAB_INSTANCE are their defaults.
 func (o *options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.target, "target", "local", "where the lab is: "+targetsHelp)
-	flags.StringVar(&o.inventory, "inventory", "", "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
+	flags.StringVar(&o.target, "target", o.variable("TARGET", local.Name), "where the lab is: "+targetsHelp)
+	flags.StringVar(&o.inventory, "inventory", o.variable("INVENTORY", ""), "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
+	flags.StringVar(&o.state, "state", o.variable("STATE", ""), "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
+	flags.IntVar(&o.instance, "instance", o.number("INSTANCE"), "target local: `number` of a lab beside others, with addresses of its own (127.N.75.0/24, 127.N.123.0/24) and a state folder of its own")
+	flags.BoolVar(&o.json, "json", false, "machine-readable output")
+}
+
+// variable returns CHATLAB_NAME of the environment, or else a default.
+func (o *options) variable(name, otherwise string) string {
+	for _, kv := range o.env.Environ {
+		if value, ok := strings.CutPrefix(kv, "CHATLAB_"+name+"="); ok && value != "" {
+			return value
+		}
+	}
+	return otherwise
+}
+
+// addMaking adds the flags that say what a lab is to be.
+func (o *options) addMaking(flags *pflag.FlagSet) {
 	flags.StringVar(&o.topology, "topology", "", "`single` (each part once, the default) or ha (three times, so that a machine may die): chooses the inventory")
-	flags.StringVar(&o.state, "state", "", "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
 	flags.StringVar(&o.profile, "profile", "", "target nspawn: `system` of the machines, as debian13: a file of ansible/profiles (default: that of the lab that is up, or else "+profile.Default+")")
+}
+
+// addReaching adds the flags that say how hosts are reached.
+func (o *options) addReaching(flags *pflag.FlagSet) {
 	flags.StringVar(&o.sshKey, "ssh-key", "", "target hosts: `file` of the private key (default: ~/.ssh/id_ed25519)")
 	flags.StringVar(&o.sshUser, "ssh-user", "root", "target hosts: user")
-	flags.BoolVar(&o.json, "json", false, "machine-readable output")
 }
 
 // open returns the lab that the flags name, healed of what a drill that was
@@ -55,7 +82,7 @@ func (o *options) open() (*lab.Lab, error) {
 	}
 	healed, err := drill.Heal(context.Background(), l, o.stateDir())
 	if err != nil {
-		return nil, errs.E(errs.Failed, "a drill was cut short and its faults cannot be healed: %w", err).WithFix("`%s`", o.command("down"))
+		return nil, errs.E(errs.Failed, "a drill was cut short and its faults cannot be healed: %w", err).WithFix("`lab down`")
 	}
 	if healed > 0 {
 		fmt.Fprintf(o.env.Stderr, "lab: a drill was cut short: healed %d faults that it had left\n", healed)
@@ -63,66 +90,116 @@ func (o *options) open() (*lab.Lab, error) {
 	return l, nil
 }
 
+// existing is open for a lab that was brought up before. The addresses of an inventory do
+// not tell: another lab may answer there. Code usage where there is none.
+func (o *options) existing() (*lab.Lab, error) {
+	held, err := o.held()
+	switch {
+	case err != nil:
+		return nil, err
+	case !held:
+		return nil, o.noLab()
+	}
+	return o.open()
+}
+
+// held tells whether a lab was brought up in the state folder. Code usage when that
+// cannot be told.
+func (o *options) held() (bool, error) {
+	if err := o.checkInstance(); err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(targets, func(t targetKind) bool { return t.name == o.target })
+	if i < 0 || targets[i].mark == "" {
+		return true, nil // targetOf tells of an unknown one; hosts keep nothing here
+	}
+	return lab.Holds(o.stateDir(), targets[i].mark)
+}
+
+// left lists the processes of the state folder's local lab.
+func (o *options) left() []proc.Process {
+	if o.target != local.Name {
+		return nil
+	}
+	return supervisor.Marked(local.RunDir(o.stateDir()))
+}
+
+// noLab reports that there is none, and the remains of one. Code usage.
+func (o *options) noLab() error {
+	if left := o.left(); len(left) > 0 {
+		return errs.E(errs.Usage, "no lab in %s, but %d processes of it run", o.stateDir(), len(left)).WithFix("`lab down` ends them")
+	}
+	return errs.E(errs.Usage, "no lab in %s", o.stateDir()).WithFix("`lab up` brings one up there; --state names another folder")
+}
+
 // describe returns the lab that the flags name, as it is. Fails with code usage.
 func (o *options) describe() (*lab.Lab, error) {
 	if err := o.checkTopology(); err != nil {
 		return nil, err
 	}
-	state := o.stateDir()
-	path := o.inventoryPath(state)
-	inv, err := inventory.Load(path)
+	if err := o.checkInstance(); err != nil {
+		return nil, err
+	}
+	inv, err := o.loadInventory()
 	if err != nil {
 		return nil, err
 	}
-	target, err := o.targetOf(state, inv)
+	target, err := o.targetOf(o.stateDir(), inv)
 	if err != nil {
 		return nil, err
 	}
 	return &lab.Lab{Inventory: inv, Target: target}, nil
 }
 
-// program returns what to type to call this program: ./bin/lab, or its whole
-// path.
-func (o *options) program() string {
-	exe, err := os.Executable()
+// loadInventory reads the inventory that the flags choose. Code usage.
+func (o *options) loadInventory() (*inventory.Inventory, error) {
+	path, err := o.chosenInventory()
 	if err != nil {
-		return "lab"
+		return nil, err
 	}
-	if dir, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(dir, exe); err == nil && len(rel) < len(exe) && filepath.IsLocal(rel) {
-			return "." + string(filepath.Separator) + rel
-		}
+	inv, err := inventory.Load(path)
+	if err != nil {
+		return nil, err
 	}
-	return exe
+	return inv.OfInstance(o.instanceNumber())
 }
 
-// stateDir is --state, or .lab in the project's folder, or .lab here.
+// chosenInventory is inventoryPath where there must be one. Code usage.
+func (o *options) chosenInventory() (string, error) {
+	path := o.inventoryPath()
+	if path == "" {
+		return "", errs.E(errs.Usage, "no checkout of chatlab here, and no lab in %s", o.stateDir()).WithFix("run this inside a checkout, or give --inventory")
+	}
+	return path, nil
+}
+
+// stateDir is --state, or .lab in the project's folder, or .lab here; within it, a folder
+// for each instance.
 func (o *options) stateDir() string {
 	if o.state != "" {
 		return o.state
 	}
 	dir := filepath.Join(projectDir(), ".lab")
-	if o.target != local.Name {
+	switch {
+	case o.target != local.Name:
 		dir = filepath.Join(dir, o.target) // its secrets are not those of target local
+	case o.instance > 0:
+		dir = filepath.Join(dir, "instance-"+strconv.Itoa(o.instance))
 	}
 	return dir
 }
 
 // inventoryPath is --inventory, or that of the lab that the state holds, or
-// the target's own.
-func (o *options) inventoryPath(state string) string {
+// the target's own; "" where there is none.
+func (o *options) inventoryPath() string {
 	if o.inventory != "" {
 		return o.inventory
 	}
-	recorded := local.Recorded
-	switch o.target {
-	case nspawn.Name:
-		recorded = nspawn.Recorded
-	case vagrant.Name:
-		recorded = vagrant.Recorded
-	}
-	if path := recorded(state); path != "" && o.topology == "" {
+	if path := o.recorded(); path != "" && o.topology == "" {
 		return path
+	}
+	if projectDir() == "" {
+		return ""
 	}
 	if o.target == vagrant.Name && o.topology != highlyAvailable {
 		return vagrant.Inventory(projectDir())
@@ -140,13 +217,23 @@ func (o *options) inventoryPath(state string) string {
 	return filepath.Join(projectDir(), "ansible", "inventories", name)
 }
 
+// recorded returns the inventory that the state folder's lab was brought up with, "" if
+// none was.
+func (o *options) recorded() string {
+	of := map[string]func(state string) string{local.Name: local.Recorded, nspawn.Name: nspawn.Recorded, vagrant.Name: vagrant.Recorded}
+	if recorded := of[o.target]; recorded != nil {
+		return recorded(o.stateDir())
+	}
+	return ""
+}
+
 // Topologies that --topology takes.
 const (
 	single          = "single"
 	highlyAvailable = "ha"
 )
 
-// checkTopology refuses what is no topology, and two inventories. Code usage.
+// checkTopology refuses an unknown topology, and two inventories. Code usage.
 func (o *options) checkTopology() error {
 	switch {
 	case o.topology != "" && o.topology != single && o.topology != highlyAvailable:

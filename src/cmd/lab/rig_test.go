@@ -86,8 +86,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	moved := string(text)
-	public := fmt.Sprintf("127.%d.%d.", 1+rand.IntN(126), rand.IntN(256))
-	private := fmt.Sprintf("127.%d.%d.", 128+rand.IntN(127), rand.IntN(256))
+	public, private := ownNetwork(t, 1, 126), ownNetwork(t, 128, 127)
 	for i, n := range inv.Nodes {
 		moved = strings.ReplaceAll(moved, n.Public.String(), public+fmt.Sprint(11+i))
 		moved = strings.ReplaceAll(moved, n.Private.String(), private+fmt.Sprint(11+i))
@@ -104,6 +103,20 @@ func newRig(t *testing.T) *rig {
 		}
 	})
 	return r
+}
+
+// ownNetwork returns the first three numbers of a network on loopback that no other test
+// has taken: a socket holds it until the test ends.
+func ownNetwork(t *testing.T, first, n int) string {
+	t.Helper()
+	const holder = "254:10999"
+	for {
+		network := fmt.Sprintf("127.%d.%d.", first+rand.IntN(n), rand.IntN(256))
+		if ln, err := net.Listen("tcp", network+holder); err == nil {
+			t.Cleanup(func() { _ = ln.Close() })
+			return network
+		}
+	}
 }
 
 // run runs `lab VERB … --state DIR` and returns its output.

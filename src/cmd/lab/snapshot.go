@@ -9,6 +9,7 @@ import (
 	"chatlab/src/errs"
 	"chatlab/src/lab"
 	"chatlab/src/lab/drill"
+	"chatlab/src/lab/incident"
 )
 
 func snapshotCommand(o *options) *cobra.Command {
@@ -55,10 +56,10 @@ func oneName(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// snapshots acts on the lab, which no drill may be breaking meanwhile. Code
+// snapshots acts on the lab, which no drill or incident may be breaking meanwhile. Code
 // usage where the target keeps none.
 func (o *options) snapshots(act func(*lab.Lab, lab.Snapshotter) error) error {
-	l, err := o.open()
+	l, err := o.existing()
 	if err != nil {
 		return err
 	}
@@ -67,6 +68,9 @@ func (o *options) snapshots(act func(*lab.Lab, lab.Snapshotter) error) error {
 		return errs.E(errs.Usage, "target %s keeps no snapshots", l.Target.Name()).WithFix("--target nspawn or vagrant")
 	}
 	if err := drill.Free(o.stateDir()); err != nil {
+		return err
+	}
+	if err := incident.Free(o.stateDir()); err != nil {
 		return err
 	}
 	return act(l, s)

@@ -12,6 +12,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/incident"
 	"chatlab/src/lab/watch"
 )
 
@@ -21,7 +22,7 @@ func statusCommand(o *options) *cobra.Command {
 		Short: "Show what runs where, and whether it is ready",
 		Long:  "Asks every service whether it is ready. Exit status 0 when all are, otherwise 1.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := o.open()
+			l, err := o.existing()
 			if err != nil {
 				return err
 			}
@@ -32,8 +33,9 @@ func statusCommand(o *options) *cobra.Command {
 			if o.json {
 				err = writeJSON(o.env.Stdout, rows)
 			} else {
-				err = printStatus(o.env.Stdout, rows)
+				err = o.printStatus(o.env.Stdout, rows)
 				printPlaces(o.env.Stdout, l)
+				o.printIncident(o.env.Stdout)
 			}
 			if err != nil {
 				return err
@@ -51,13 +53,16 @@ func (o *options) verdict(rows []lab.ServiceStatus) error {
 	case bad < 0:
 		return nil
 	case !slices.ContainsFunc(rows, func(s lab.ServiceStatus) bool { return !down(s) }):
-		return errs.E(errs.Failed, "the lab is down").WithFix("`%s` brings it up", o.command("up"))
+		return errs.E(errs.Failed, "the lab is down").WithFix("`lab up` brings it up")
 	}
-	return errs.E(errs.Failed, "%s on %s is %s", rows[bad].Service, rows[bad].Node, rows[bad].State).
-		WithFix("`%s` starts what lacks; its log: %s", o.command("up"), rows[bad].Log)
+	err := errs.E(errs.Failed, "%s on %s is %s", rows[bad].Service, rows[bad].Node, rows[bad].State)
+	if incident.Free(o.stateDir()) != nil {
+		return err.WithFix("its log: %s", rows[bad].Log) // `lab up` is refused while a person repairs
+	}
+	return err.WithFix("`lab up` starts what lacks; its log: %s", rows[bad].Log)
 }
 
-func printStatus(out io.Writer, rows []lab.ServiceStatus) error {
+func (o *options) printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERVICE\tNODE\tADDRESS\tSTATE\tPID\tUP\tRESTARTS")
 	for _, r := range rows {
@@ -71,7 +76,7 @@ func printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d", r.Service, r.Node, address, r.State, pid, since, r.Restarts)
 		if r.Reason != "" {
-			fmt.Fprintf(w, "\t%s", r.Reason)
+			fmt.Fprintf(w, "\t%s", o.pasted(r.Reason))
 		}
 		fmt.Fprintln(w)
 	}
@@ -82,6 +87,13 @@ func printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 func printPlaces(out io.Writer, l *lab.Lab) {
 	for _, p := range watch.Places(l) {
 		fmt.Fprintf(out, "%s: %s, user %s, password in %s\n", p.Name, p.URL, p.User, p.Password)
+	}
+}
+
+// printIncident says that an incident is played, not which.
+func (o *options) printIncident(out io.Writer) {
+	if since, running := incident.Running(o.stateDir()); running && !since.IsZero() {
+		fmt.Fprintf(out, "an incident has been running for %s: %s\n", age(time.Since(since)), o.command("incident status"))
 	}
 }
 

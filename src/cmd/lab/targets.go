@@ -15,12 +15,15 @@ import (
 	"chatlab/src/lab/vagrant"
 )
 
-// targets are the places where a lab can be, and what --help says of them.
-var targets = []struct{ name, about string }{
-	{local.Name, "processes of this machine"},
-	{nspawn.Name, "systemd-nspawn machines of this machine, needs root"},
-	{vagrant.Name, "virtual machines of VirtualBox or libvirt"},
-	{remote.Name, "hosts over SSH that the playbook has set up"},
+// targetKind is a place where a lab can be: what --help says of it, and what the state
+// folder holds of a lab that was brought up there.
+type targetKind struct{ name, about, mark string }
+
+var targets = []targetKind{
+	{local.Name, "processes of this machine", local.Folder},
+	{nspawn.Name, "systemd-nspawn machines of this machine, needs root", nspawn.Folder},
+	{vagrant.Name, "virtual machines of VirtualBox or libvirt", vagrant.AccessFile},
+	{remote.Name, "hosts over SSH that the playbook has set up", ""},
 }
 
 var targetsHelp = func() string {
@@ -44,8 +47,14 @@ func (o *options) targetOf(state string, inv *inventory.Inventory) (lab.Target, 
 		return nil, errs.E(errs.Usage, "--profile is for target nspawn: elsewhere machines say themselves what they are").
 			WithFix("leave it out, or --target %s; target %s takes CHATLAB_PROFILE", nspawn.Name, vagrant.Name)
 	}
+	if o.from != "" && o.target != nspawn.Name {
+		return nil, errs.E(errs.Usage, "--from is for target nspawn, whose playbook has parts").WithFix("leave it out, or --target %s", nspawn.Name)
+	}
 	if o.power && o.target == remote.Name {
 		return nil, errs.E(errs.Usage, "--power: the power of target %s cannot be cut", o.target).WithFix("leave it out, or --target %s or %s", local.Name, nspawn.Name)
+	}
+	if (o.target == nspawn.Name || o.target == vagrant.Name) && inv != nil && projectDir() == "" {
+		return nil, errs.E(errs.Usage, "target %s is set up by the playbook of a checkout of chatlab, and none is here", o.target).WithFix("run this inside a checkout")
 	}
 	switch o.target {
 	case local.Name:
@@ -82,12 +91,12 @@ func (o *options) hosts(state string, inv *inventory.Inventory) (lab.Target, err
 	if err != nil {
 		return nil, errs.E(errs.Usage, "state folder: %w", err)
 	}
-	key := o.sshKey
-	if key == "" {
-		key = filepath.Join(home, ".ssh", "id_ed25519")
+	access := remote.Access{User: o.sshUser, Key: o.sshKey, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")}
+	if access.Key == "" {
+		access.Key, access.Agent = filepath.Join(home, ".ssh", "id_ed25519"), os.Getenv("SSH_AUTH_SOCK")
 	}
-	return remote.New(remote.Config{
-		Inventory: inv, State: state, Embedded: inv.Var("mongodb_embedded") == "true",
-		Access: remote.Access{User: o.sshUser, Key: key, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
-	}), nil
+	if err := access.Check(); err != nil {
+		return nil, err
+	}
+	return remote.New(remote.Config{Inventory: inv, State: state, Embedded: inv.Var("mongodb_embedded") == "true", Access: access}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +15,7 @@ import (
 
 	"chatlab/src/errs"
 	"chatlab/src/lab"
+	"chatlab/src/lab/incident"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 )
@@ -51,8 +53,8 @@ func up(ctx context.Context, o *options, l *lab.Lab, prove bool) error {
 	if o.json {
 		out = o.env.Stderr // standard output is for the one document
 	}
-	if err := l.Target.Up(ctx, newProgress(out)); err != nil {
-		return o.explain(err)
+	if err := o.bringUp(ctx, l, out); err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "all ready in %.1fs\n", time.Since(start).Seconds())
 	var verdict error // of the checks: the lab is up even when one failed
@@ -74,9 +76,28 @@ func up(ctx context.Context, o *options, l *lab.Lab, prove bool) error {
 	return verdict
 }
 
+// bringUp brings the lab up, and heals it of an incident that `lab down` or a reboot has
+// ended. Codes: usage, failed.
+func (o *options) bringUp(ctx context.Context, l *lab.Lab, out io.Writer) error {
+	if err := incident.BeforeUp(ctx, l, o.stateDir()); err != nil {
+		return err
+	}
+	if err := incident.BeforeStart(ctx, l, o.stateDir()); err != nil {
+		return err
+	}
+	if err := l.Target.Up(ctx, newProgress(out)); err != nil {
+		return o.explain(err)
+	}
+	healed, err := incident.AfterUp(ctx, l, o.stateDir())
+	if healed {
+		fmt.Fprintln(out, "an incident was cut short: the lab has been healed of it")
+	}
+	return err
+}
+
 func printSummary(out io.Writer, o *options, l *lab.Lab, rows []lab.ServiceStatus) error {
 	fmt.Fprintln(out)
-	if err := printStatus(out, rows); err != nil {
+	if err := o.printStatus(out, rows); err != nil {
 		return err
 	}
 	printPlaces(out, l)
@@ -102,33 +123,9 @@ func (o *options) explain(err error) error {
 	}
 	fix := errs.FixOf(err)
 	if !strings.Contains(fix, "lab up") {
-		fix = strings.TrimPrefix(fix+"; then `"+o.command("up")+"` goes on from here", "; ")
+		fix = strings.TrimPrefix(fix+"; then `lab up` goes on from here", "; ")
 	}
 	return errs.E(errs.Failed, "%w", err).WithFix("%s", fix)
-}
-
-// command returns how to call a verb for the same lab from the same place.
-func (o *options) command(verb string) string {
-	words := []string{o.program(), verb}
-	if o.target != local.Name {
-		words = append(words, "--target", o.target)
-	}
-	if o.topology != "" && verb == "up" {
-		words = append(words, "--topology", o.topology)
-	}
-	if o.inventory != "" && verb == "up" { // the others find it in the state
-		words = append(words, "--inventory", o.inventory)
-	}
-	if o.profile != "" && verb == "up" {
-		words = append(words, "--profile", o.profile)
-	}
-	if o.power && verb == "up" {
-		words = append(words, "--power")
-	}
-	if o.state != "" {
-		words = append(words, "--state", o.state)
-	}
-	return strings.Join(words, " ")
 }
 
 // printTopology prints what the inventory describes.
@@ -143,25 +140,35 @@ func printTopology(out io.Writer, inv *inventory.Inventory) error {
 
 // printNext prints what to type next.
 func printNext(out io.Writer, o *options, l *lab.Lab) error {
-	client := filepath.Join(filepath.Dir(o.program()), "client")
-	if o.state != "" || o.target != local.Name {
-		client += " --config " + filepath.Join(o.stateDir(), "client.yaml")
+	client := []string{filepath.Join(filepath.Dir(o.program()), "client")}
+	if o.state != "" || o.target != local.Name || o.instance > 0 {
+		client = append(client, "--config", filepath.Join(o.stateDir(), "client.yaml"))
+	}
+	chat, port, err := net.SplitHostPort(l.Inventory.Addresses(inventory.Chatd)[0])
+	if err != nil {
+		return errs.E(errs.Usage, "address of chatd: %w", err)
+	}
+	byHand := []string{"nc", chat, port}
+	if l.Inventory.TLS(inventory.Chatd) {
+		ca, err := l.Target.Secret("ca.pem")
+		if err != nil {
+			return err
+		}
+		byHand = []string{"openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile", ca, "-connect", net.JoinHostPort(chat, port)}
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nnext:")
 	for _, row := range [][2]string{
-		{client + " signup", "a user of your own"},
-		{client, "chat; run it in several terminals"},
+		{lab.Shell(append(client, "signup")...), "a user of your own"},
+		{lab.Shell(client...), "chat; run it in several terminals"},
+		{o.command("view"), "look at the lab in a browser"},
 		{o.command("events") + " -f", "follow the event log"},
 		{o.command("check"), "prove the lab again"},
 		{o.command("status"), "what runs where"},
 		{o.command("down"), "take it down; its data stays (--purge removes it)"},
+		{lab.Shell(byHand...), "chat by hand: paste a token first"},
 	} {
 		fmt.Fprintf(w, "  %s\t%s\n", row[0], row[1])
-	}
-	if _, err := fmt.Fprintf(w, "  nc %s\tchat by hand: paste a token first\n",
-		strings.ReplaceAll(l.Inventory.Addresses(inventory.Chatd)[0], ":", " ")); err != nil {
-		return err
 	}
 	return w.Flush()
 }
