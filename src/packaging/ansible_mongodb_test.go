@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,9 +18,16 @@ type mongod struct {
 	Me       string            `json:"me"`
 	Config   any               `json:"config"`
 	Users    map[string]string `json:"users"`
+	Roles    map[string]any    `json:"roles"`
+	Grants   map[string][]role `json:"grants"` // of users
 	Lag      int               `json:"lag"`
 	Refusals int               `json:"refusals"`
 	Log      []string          `json:"log"`
+}
+
+type role struct {
+	Role string `json:"role"`
+	DB   string `json:"db"`
 }
 
 // setOf is a replica set's, with members a, b… by _id.
@@ -83,7 +91,7 @@ func (m *mongod) hosts(t *testing.T) string {
 func shells(t *testing.T, test func(*testing.T, mongod)) {
 	for shell, throws := range map[string]bool{"mongosh": true, "mongo": false} {
 		t.Run(shell, func(t *testing.T) {
-			test(t, mongod{Throws: throws, Users: map[string]string{}, Lag: 3, Log: []string{}})
+			test(t, mongod{Throws: throws, Users: map[string]string{}, Roles: map[string]any{}, Grants: map[string][]role{}, Lag: 3, Log: []string{}})
 		})
 	}
 }
@@ -127,8 +135,13 @@ func TestASetIsNotBegunBesideAnother(t *testing.T) {
 }
 
 func want(hosts string) map[string]any {
-	return map[string]any{"members": strings.Fields(hosts), "admins": []string{"secret"}, "passwords": []string{"pw"},
-		"database": "chatlab", "patience": 20}
+	return map[string]any{
+		"members": strings.Fields(hosts), "admins": []string{"secret"}, "database": "chatlab", "collection": "Logdata", "patience": 20,
+		"users": []map[string]any{
+			{"name": "chatlab", "actions": []string{"find", "insert"}, "roles": []role{{"clusterMonitor", "admin"}}, "passwords": []string{"pw"}},
+			{"name": "chatlab-retention", "actions": []string{"find", "remove"}, "roles": []role{}, "passwords": []string{"old"}},
+		},
+	}
 }
 
 func TestMembersFollowTheInventory(t *testing.T) {
@@ -143,11 +156,11 @@ func TestMembersFollowTheInventory(t *testing.T) {
 			shells(t, func(t *testing.T, m mongod) {
 				m.Config, m.Me, m.Users, m.Refusals = setOf(5, c.has), c.me, map[string]string{"chatlab-admin": "secret"}, 2
 				steps := strings.Count(c.log, ",") + 1 - strings.Count(c.log, "step down")
-				says(t, m.play(t, "members.js", want(c.want)), strings.Repeat("changed ", steps)+"changed good")
+				says(t, m.play(t, "members.js", want(c.want)), strings.Repeat("changed ", steps)+"changed changed changed changed good")
 				if got := strings.Join(m.Log, ", "); got != c.log || m.hosts(t) != c.then {
 					t.Errorf("steps %q, want %q; members %q", got, c.log, m.hosts(t))
 				}
-				if m.Users["chatlab"] != "pw" {
+				if m.Users["chatlab"] != "pw" || m.Users["chatlab-retention"] != "old" {
 					t.Errorf("users %v", m.Users)
 				}
 				m.Log = []string{}
@@ -160,16 +173,41 @@ func TestMembersFollowTheInventory(t *testing.T) {
 func TestPasswordsOfTheSetAreRotated(t *testing.T) {
 	shells(t, func(t *testing.T, m mongod) {
 		m.Config, m.Me = setOf(5, "a:1 b:1 c:1"), "c:1"
-		m.Users = map[string]string{"chatlab-admin": "secret", "chatlab": "pw"}
+		m.Users = map[string]string{"chatlab-admin": "secret"}
 		given := want("a:1 b:1 c:1")
-		given["admins"], given["passwords"] = []string{"new secret", "secret"}, []string{"new pw", "pw"}
-		says(t, m.play(t, "members.js", given), "changed changed good")
-		if m.Users["chatlab-admin"] != "new secret" || m.Users["chatlab"] != "new pw" {
+		m.play(t, "members.js", given)
+		given["admins"] = []string{"new secret", "secret"}
+		for _, user := range given["users"].([]map[string]any) {
+			user["passwords"] = append([]string{"new"}, user["passwords"].([]string)...)
+		}
+		says(t, m.play(t, "members.js", given), "changed changed changed good")
+		if m.Users["chatlab-admin"] != "new secret" || m.Users["chatlab"] != "new" || m.Users["chatlab-retention"] != "new" {
 			t.Errorf("%v", m.Users)
 		}
 		says(t, m.play(t, "members.js", given), "good")
 		given["admins"] = []string{"unknown"}
 		says(t, m.play(t, "members.js", given), "error: chatlab-admin cannot sign in: its password is not the deployment's")
+	})
+}
+
+// A user that stores events cannot remove any, also where it could before.
+func TestUsersOfTheSetHaveTheirOwnRightsOnly(t *testing.T) {
+	shells(t, func(t *testing.T, m mongod) {
+		m.Config, m.Me = setOf(1, "a:1"), "a:1"
+		m.Users = map[string]string{"chatlab-admin": "secret", "chatlab": "pw"}
+		m.Grants["chatlab"] = []role{{"readWrite", "chatlab"}, {"clusterMonitor", "admin"}}
+		says(t, m.play(t, "members.js", want("a:1")), "changed changed changed changed good")
+		for user, c := range map[string]struct{ roles, actions string }{
+			"chatlab":           {"[{chatlab admin} {clusterMonitor admin}]", "[find insert]"},
+			"chatlab-retention": {"[{chatlab-retention admin}]", "[find remove]"},
+		} {
+			privilege := m.Roles[user].([]any)[0].(map[string]any)
+			if got := fmt.Sprint(m.Grants[user]); got != c.roles || fmt.Sprint(privilege["actions"]) != c.actions ||
+				fmt.Sprint(privilege["resource"]) != "map[collection:Logdata db:chatlab]" {
+				t.Errorf("%s has %s, its role %v", user, got, privilege)
+			}
+		}
+		says(t, m.play(t, "members.js", want("a:1")), "good")
 	})
 }
 

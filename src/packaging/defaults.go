@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"chatlab/src/errs"
@@ -16,7 +17,7 @@ var flagLine = regexp.MustCompile(`^ +--([a-z0-9.-]+)(?: ([a-z]+))?(?:\[=[^ ]*)?
 
 // mongodEnv configures the embedded database, whose program reads no file.
 const mongodEnv = `# Configuration of chatlab-mongod.
-# Where it listens, host:port. It knows no users: a private address only.
+# Where it listens, host:port. The certificates of /etc/chatlab/tls keep it to log servers and the operator.
 MONGOD_LISTEN=127.0.0.1:27017
 `
 
@@ -33,7 +34,7 @@ func (c config) text(ctx context.Context, bin string) (string, error) {
 	text := &strings.Builder{}
 	fmt.Fprintf(text, "# Configuration of %s, as the package brings it: a key that stands\n"+
 		"# behind a # has that default. See also `%s/%s --help`.\n", c.program, binDir, c.program)
-	above := "" // the mapping that the last key stood in
+	var above []string // the mappings that the last key stood in
 	keys := 0
 	for _, line := range strings.Split(string(out), "\n") {
 		m := flagLine.FindStringSubmatch(line)
@@ -49,19 +50,20 @@ func (c config) text(ctx context.Context, bin string) (string, error) {
 	return text.String(), nil
 }
 
-// write adds one key. A mapping whose keys are all commented is commented too.
-func (c config) write(text *strings.Builder, above, key, kind, usage, value string) string {
-	parent, name, nested := cut(key)
-	if nested && parent != above {
-		fmt.Fprintf(text, "\n%s%s:\n", c.mark(parent+"."), parent)
-	} else if !nested {
+// write adds one key, and returns the mappings that it stands in. A mapping whose keys
+// are all commented is commented too.
+func (c config) write(text *strings.Builder, above []string, key, kind, usage, value string) []string {
+	path := strings.Split(key, ".")
+	parents := path[:len(path)-1]
+	if len(parents) == 0 || len(above) == 0 || above[0] != parents[0] {
 		fmt.Fprintln(text)
 	}
-	indent := ""
-	if nested {
-		indent = "  "
+	indent := func(depth int) string { return strings.Repeat("  ", depth) }
+	for i, parent := range parents {
+		if i >= len(above) || !slices.Equal(above[:i+1], parents[:i+1]) {
+			fmt.Fprintf(text, "%s%s%s:\n", indent(i), c.mark(strings.Join(parents[:i+1], ".")+"."), parent)
+		}
 	}
-	mark := c.mark(key)
 	if set, ours := c.set[key]; ours {
 		value = set
 	}
@@ -71,8 +73,9 @@ func (c config) write(text *strings.Builder, above, key, kind, usage, value stri
 			value = `""`
 		}
 	}
-	fmt.Fprintf(text, "%s# %s\n%s%s%s: %s\n", indent, usage, indent, mark, name, value)
-	return parent
+	in := indent(len(parents))
+	fmt.Fprintf(text, "%s# %s\n%s%s%s: %s\n", in, usage, in, c.mark(key), path[len(path)-1], value)
+	return parents
 }
 
 // mark is "#" before a key, or before a prefix of keys, none of which the
@@ -84,12 +87,4 @@ func (c config) mark(prefix string) string {
 		}
 	}
 	return "#"
-}
-
-func cut(key string) (parent, name string, nested bool) {
-	i := strings.LastIndexByte(key, '.')
-	if i < 0 {
-		return "", key, false
-	}
-	return key[:i], key[i+1:], true
 }

@@ -56,6 +56,8 @@ func lastLine(text []byte) string {
 // builder makes archives of one release.
 type builder struct {
 	tool, bin, out, work string
+	help                 string // folder of programs that run here, for their --help
+	arch                 string // as Go calls it
 	project              string // whose profiles it packs for
 	release              release
 }
@@ -119,10 +121,10 @@ func (b *builder) describe(ctx context.Context, p pkg, f flavour) (map[string]an
 		contents = append(contents, entry(filepath.Join(b.bin, program), binDir+"/"+program, "", 0o755))
 	}
 	tree := map[string]any{
-		"name": p.name, "arch": "amd64", "platform": "linux", "version": b.release.version, "version_schema": "none",
+		"name": p.name, "arch": b.arch, "platform": "linux", "version": b.release.version, "version_schema": "none",
 		"release": f.release, "section": "net", "priority": "optional", "maintainer": "chatlab <chatlab@example.org>",
 		"description": p.summary, "license": "Apache-2.0", "vendor": "chatlab", "mtime": b.release.time,
-		"rpm": map[string]any{"compression": "gzip", "group": "Applications/Internet", "summary": p.summary},
+		"rpm": map[string]any{"compression": "gzip", "group": "Applications/Internet", "summary": p.summary, "buildhost": "chatlab"},
 		"deb": map[string]any{"compression": "zstd"},
 	}
 	depends := []string{}
@@ -174,7 +176,7 @@ func (b *builder) serviceContents(ctx context.Context, s *service, f flavour) ([
 		}
 	}
 	for _, c := range s.configs {
-		text, err := c.text(ctx, b.bin)
+		text, err := c.text(ctx, b.help)
 		if err == nil {
 			err = add(c.file, text, etcDir+"/"+c.file, "config|noreplace")
 		}

@@ -79,7 +79,7 @@ func need(t *testing.T, tools ...string) {
 func TestPackagesHoldWhatTheyMust(t *testing.T) {
 	need(t, "dpkg-deb", "rpm")
 	bin, dist := thin(t, bins(t)), t.TempDir()
-	b := &builder{bin: bin, out: dist, project: filepath.Join("..", ".."), release: release{"1.2.3", time.Unix(1e9, 0)}}
+	b := &builder{bin: bin, help: bin, arch: hostArch, out: dist, project: filepath.Join("..", ".."), release: release{"1.2.3", time.Unix(1e9, 0)}}
 	if _, err := build(context.Background(), b, packages(), []string{"deb", "rpm"}); err != nil {
 		t.Fatal(err)
 	}

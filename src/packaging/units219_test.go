@@ -16,7 +16,7 @@ var known219 = map[string]string{
 	"Install": "WantedBy",
 	"Service": "Type User Group Environment EnvironmentFile PermissionsStartOnly ExecStartPre ExecStart ExecStop ExecStopPost Restart RestartSec " +
 		"StartLimitInterval StartLimitBurst TimeoutStartSec TimeoutStopSec RuntimeDirectoryMode " +
-		"UMask LimitNOFILE NoNewPrivileges CapabilityBoundingSet PrivateTmp PrivateDevices ProtectHome ProtectSystem ReadOnlyDirectories " +
+		"UMask LimitNOFILE LimitNPROC LimitCORE MemoryLimit NoNewPrivileges CapabilityBoundingSet PrivateTmp PrivateDevices ProtectHome ProtectSystem ReadOnlyDirectories " +
 		"ReadWriteDirectories InaccessibleDirectories RestrictAddressFamilies SystemCallArchitectures RuntimeDirectory SyslogIdentifier",
 }
 

@@ -48,6 +48,33 @@ func TestUnitsAgreeWithPackages(t *testing.T) {
 	}
 }
 
+var limit = regexp.MustCompile(`(?m)^(?:MemoryLimit=(\d+)M|Environment=GOMEMLIMIT=(\d+)MiB)$`)
+
+// The Go runtime collects more often from four fifths of the memory on: a flood makes
+// a daemon slower, and the kernel does not kill it.
+func TestUnitsLimitMemoryTasksAndCoreDumps(t *testing.T) {
+	for _, p := range packages() {
+		if p.service == nil {
+			continue
+		}
+		text := read(t, "units/chatlab-"+p.service.name+".service")
+		found := limit.FindAllStringSubmatch(text, -1)
+		if len(found) != 2 || found[0][1] == "" || found[1][2] == "" {
+			t.Errorf("%s: limits %q", p.name, found)
+			continue
+		}
+		memory, _ := strconv.Atoi(found[0][1])
+		if got, _ := strconv.Atoi(found[1][2]); got != memory*80/100 {
+			t.Errorf("%s: GOMEMLIMIT %d MiB is not 80 %% of %d MiB", p.name, got, memory)
+		}
+		for _, line := range []string{"LimitCORE=0", "LimitNPROC=512"} {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("%s lacks %s", p.name, line)
+			}
+		}
+	}
+}
+
 // maxExposure is the highest figure of `systemd-analyze security` for a unit.
 const maxExposure = 4.0
 

@@ -27,6 +27,13 @@ var db = (function () {
     server.log.push(has.join(" "));
     return {ok: 1};
   }
+  // A role of the set's own must be there; the built-in ones are.
+  function grant(user, roles) {
+    var unknown = roles.filter(function (r) { return /^chatlab/.test(r.role) && !(r.role in server.roles); });
+    if (unknown.length > 0) { return fail("Could not find role: " + unknown[0].role); }
+    server.grants[user] = copy(roles);
+    return {ok: 1};
+  }
   var commands = {
     hello: function () {
       if (server.config === null) { return {ok: 1, isWritablePrimary: false, info: "Does not have a valid replica set config"}; }
@@ -54,14 +61,25 @@ var db = (function () {
         return {name: m.host, state: m.host === server.me ? 1 : m.host in syncing ? 5 : 2};
       })};
     },
-    usersInfo: function (c) { return {ok: 1, users: c.usersInfo in server.users ? [{user: c.usersInfo}] : []}; },
+    usersInfo: function (c) {
+      return {ok: 1, users: c.usersInfo in server.users ? [{user: c.usersInfo, roles: server.grants[c.usersInfo] || []}] : []};
+    },
+    rolesInfo: function (c) { return {ok: 1, roles: c.rolesInfo in server.roles ? [{role: c.rolesInfo}] : []}; },
+    createRole: function (c) {
+      if (c.createRole in server.roles) { return fail("Role already exists"); }
+      server.roles[c.createRole] = c.privileges;
+      return {ok: 1};
+    },
     createUser: function (c) {
       if (!leads()) { return fail("not primary"); }
       if (c.createUser in server.users) { return fail("User already exists"); }
       server.users[c.createUser] = c.pwd;
-      return {ok: 1};
+      return grant(c.createUser, c.roles);
     },
-    updateUser: function (c) { server.users[c.updateUser] = c.pwd; return {ok: 1}; }
+    updateUser: function (c) {
+      if (c.pwd) { server.users[c.updateUser] = c.pwd; }
+      return c.roles ? grant(c.updateUser, c.roles) : {ok: 1};
+    }
   };
   this.sleep = function () {
     if (electing > 0) { electing--; }
