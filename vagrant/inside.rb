@@ -14,6 +14,8 @@ module Chatlab
     # Folders of the project that the playbook reads, all but its own tests.
     FOLDERS = %w[ansible zabbix/templates grafana/dashboards grafana/provisioning].freeze
     WITHOUT = %w[ansible/tests/ ansible/.cache/].freeze
+    # The program that the playbook asks, as the packages have it: the host's may be for another system.
+    PROGRAM = {"bin/lab" => "dist/lab"}.freeze
 
     def run
       Ansible.new(@lab).check
@@ -62,6 +64,7 @@ module Chatlab
       sent = FOLDERS.flat_map { |folder| Dir.glob("#{folder}/**/*", File::FNM_DOTMATCH, base: @lab.root) }
       sent += Dir.glob("dist/chatlab-*-#{@lab.profile}.tar", base: @lab.root)
       sent = sent.reject { |path| path.start_with?(*WITHOUT) }.to_h { |path| [path, File.join(@lab.root, path)] }
+      PROGRAM.each { |to, from| sent[to] = File.join(@lab.root, from) }
       sent["inside.sh"] = File.join(@lab.root, "vagrant", "inside.sh")
       @lab.machines.each { |m| sent["keys/#{m.name}"] = machine_named(m.name).ssh_info[:private_key_path].first }
       sent.select { |_, from| File.file?(from) }

@@ -12,5 +12,6 @@ if ! command -v ansible-playbook >/dev/null; then
     dnf -q -y install ansible-core openssh-clients
   fi
 fi
+[ ! -e bin/lab ] || chmod u+x bin/lab
 cd ansible
 ANSIBLE_HOST_KEY_CHECKING=true exec ansible-playbook -i ../inventory site.yml

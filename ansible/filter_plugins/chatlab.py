@@ -4,127 +4,25 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import glob
-import ipaddress
 import os
 
 import yaml
 
-# Groups that the roles know, and how many hosts each may have: no more than seven
-# members of MongoDB's replica set have a vote.
-GROUPS = {
-    "authd": (1, None), "chatd": (1, None), "logd": (1, None), "healthd": (0, None),
-    "mariadb": (0, None), "mongodb": (1, 7),
-    "zabbix_server": (0, 1), "zabbix_agent": (0, None), "grafana": (0, 1),
-}
-
-PORTS = {
-    "authd": ["auth_port", "authd_ops_port", "authd_logger_ops_port"],
-    "chatd": ["chat_port", "chatd_ops_port", "chatd_logger_ops_port"],
-    "logd": ["logd_port", "logd_ops_port"],
-    "healthd": ["healthd_port", "healthd_ops_port"],
-    "mariadb": ["mariadb_port"],
-    "mongodb": ["mongodb_port"],
-}
-
-# Groups whose members decide together, and the ports that several of them need.
-QUORUMS = {"chatd": ["chatd_routes_port"], "mariadb": ["galera_port"], "mongodb": []}
+# Variables that `lab` needs of an inventory, beside all that end with _port.
+SEEN = ("public_address", "private_address", "auth_tls", "auth_vip", "chat_tls", "chat_vip", "password_min_length",
+        "password_refuse_common", "mongodb_embedded", "grafana_absent")
 
 
-def _address_faults(host, values, taken):
-    """Faults of one host's two addresses; taken maps addresses to their hosts."""
-    faults = []
-    networks = []
-    for key in ("public_address", "private_address"):
-        text = values.get(key)
-        if not text:
-            faults.append("host %s has no %s: add it to the inventory" % (host, key))
-            continue
-        try:
-            address = ipaddress.ip_address(u"%s" % text)
-        except ValueError:
-            faults.append("host %s: %s %s is no IP address: mend it in the inventory" % (host, key, text))
-            continue
-        if address in taken:
-            faults.append("host %s: %s %s is also %s: give each host and network an address of its own"
-                          % (host, key, address, taken[address]))
-        taken[address] = "%s of host %s" % (key, host)
-        networks.append(ipaddress.ip_network(u"%s/%s" % (address, 24 if address.version == 4 else 64), strict=False))
-    if len(networks) == 2 and networks[0] == networks[1]:
-        faults.append("host %s: public_address and private_address are both in %s: the lab needs two networks"
-                      % (host, networks[0]))
-    return faults
-
-
-def _group_faults(groups, hostvars, embedded):
-    faults = []
-    for group in sorted(GROUPS):
-        least, most = GROUPS[group]
-        hosts = groups.get(group, [])
-        if len(hosts) < least:
-            faults.append("group %s has no host: name the machine that carries it, `%s: {hosts: {NAME: {}}}`" % (group, group))
-        if most is not None and len(hosts) > most:
-            faults.append("group %s names %s: these roles run %d at most, leave so many hosts in it" % (group, " and ".join(hosts), most))
-        if group in QUORUMS and len(hosts) == 2:
-            faults.append("group %s names two hosts, %s: when one is away, the other cannot tell whether it is the one cut off:"
-                          " name a third, or only one" % (group, " and ".join(hosts)))
-        for host in hosts:
-            for port in PORTS.get(group, []) + (QUORUMS.get(group, []) if len(hosts) > 1 else []):
-                if port not in hostvars[host]:
-                    faults.append("%s is missing, which group %s needs: add it to `all: vars:`" % (port, group))
-    if embedded and len(groups.get("mongodb", [])) > 1:
-        faults.append("group mongodb names %s: the embedded log database has no replicas, leave one host in it, or run MongoDB of its vendor,"
-                      " mongodb_embedded=false" % " and ".join(groups["mongodb"]))
-    if len(groups.get("authd", [])) > 1 and not groups.get("mariadb"):
-        faults.append("group authd names several hosts, and no host is in group mariadb: auth servers share their users in MariaDB,"
-                      " name its machines, or leave one auth server")
-    return faults
-
-
-# The variables that name an address which moves between the machines of a group.
-VIPS = [("auth_vip", "authd"), ("chat_vip", "chatd")]
-
-
-def _vip_fault(key, text, hosts, hostvars, taken):
-    """What is wrong with an address that is to move between hosts, or nothing."""
-    try:
-        address = ipaddress.IPv4Address(u"%s" % text)
-    except ValueError:
-        return "%s %s is no IPv4 address: mend it in the inventory" % (key, text)
-    if address in taken:
-        return "%s %s is also %s: name a free address of the public network" % (key, address, taken[address])
-    taken[address] = key
-    if len(hosts) < 2:
-        return "%s is set, and only one host could have it, %s: name several, or remove %s" % (key, " and ".join(hosts) or "none", key)
-    for host in hosts:
-        network = ipaddress.ip_network(u"%s/24" % hostvars[host]["public_address"], strict=False)
-        if address not in network or address in (network.network_address, network.broadcast_address):
-            return "%s %s is no address of %s, the public network of host %s: name a free one of it" % (key, address, network, host)
-    return None
-
-
-def _vip_faults(hostvars, groups, taken):
-    """Faults of the addresses that move; taken maps addresses to what has them."""
-    faults = []
-    values = hostvars[groups["all"][0]]
-    for key, group in VIPS:
-        if values.get(key):
-            faults.append(_vip_fault(key, values[key], groups.get(group, []), hostvars, taken))
-    return [fault for fault in faults if fault]
-
-
-def inventory_faults(hostvars, groups, embedded=False):
-    """Lines that say what is wrong with an inventory, each with the host and the fix."""
-    faults, taken, used = [], {}, set()
-    for group in GROUPS:
-        used.update(groups.get(group, []))
+def seen(hostvars, groups):
+    """The lab as Ansible sees it, in the form of `ansible-inventory --list`, for `lab`."""
+    machines = {}
     for host in groups["all"]:
-        faults += _address_faults(host, hostvars[host], taken)
-        if host not in used:
-            faults.append("host %s is in no group: name it below `all: children:`, or remove it" % host)
-    faults += _group_faults(groups, hostvars, embedded)
-    if not faults:  # what follows needs the addresses
-        faults += _vip_faults(hostvars, groups, taken)
-    return sorted(set(faults), key=faults.index)
+        values = hostvars[host]
+        machines[host] = {name: values[name] for name in values
+                          if name in SEEN or name.endswith("_port") and not name.startswith(("ansible_", "base_"))}
+    out = {name: {"hosts": list(hosts)} for name, hosts in groups.items() if name not in ("all", "ungrouped")}
+    out["_meta"] = {"hostvars": machines}
+    return out
 
 
 def probe_facts(stdout):
@@ -314,19 +212,21 @@ def zabbix_hosts(hostvars, groups, agent_port=10050, macros=None):
     """The hosts of a Zabbix server: each machine by its agent, what it serves by healthd, and what several serve together."""
     hosts = []
     health = groups.get("healthd", [])
+    links = {"{$LAB.GRAFANA}": "http://%s:%s" % (hostvars[name]["public_address"], hostvars[name].get("grafana_port", 3000))
+             for name in groups.get("grafana", [])}
 
     def by_healthd(host, machine, templates, more):
         values = hostvars[machine]
         hosts.append({"name": host, "address": values["private_address"], "port": values["healthd_port"], "tls": True,
-                      "templates": templates, "macros": dict(more, **_of("{$CHATLAB.", macros))})
+                      "templates": templates, "macros": dict(more, **dict(links, **_of("{$CHATLAB.", macros)))})
 
     for name in sorted(groups["all"]):
         values = hostvars[name]
         hosts.append({"name": name, "address": values["private_address"], "port": agent_port, "templates": ["Chatlab node"], "tls": True,
-                      "macros": dict(CONTAINER if values.get("preflight_container") else {}, **_of("{$NODE.", macros))})
+                      "macros": dict(CONTAINER if values.get("preflight_container") else {}, **dict(links, **_of("{$NODE.", macros)))})
         templates, more = _services(name, values, groups)
         if templates and name in health:
-            by_healthd(name + " services", name, templates, more)
+            by_healthd(name + " services", name, templates, dict(more, **{"{$LAB.NODE}": name}))
     if health and any(len(groups.get(group, [])) > 1 for group in WATCHED):
         watching = [name for name in groups.get("zabbix_server", []) if name in health]
         by_healthd(TOGETHER, (watching or health)[0], ["Chatlab cluster"], {})
@@ -345,7 +245,7 @@ class FilterModule(object):
     def filters(self):
         """Return the filters by name."""
         return {
-            "inventory_faults": inventory_faults, "machine_faults": machine_faults, "clock_faults": clock_faults,
+            "seen": seen, "machine_faults": machine_faults, "clock_faults": clock_faults,
             "probe_facts": probe_facts, "profile_of": profile_of, "with_contents": with_contents, "item_of": item_of,
             "zabbix_hosts": zabbix_hosts, "contents_of": contents_of,
         }

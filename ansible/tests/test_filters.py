@@ -135,7 +135,8 @@ class ZabbixHosts(unittest.TestCase):
             ("auth services", "198.51.100.14", 10060, ["Chatlab auth"], True),
             ("db", "198.51.100.15", 10050, ["Chatlab node"], True),
         ])
-        self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091", "{$AUTH.MEMBER}": "192.0.2.14:8081"})
+        self.assertEqual(got[1]["macros"], {"{$AUTHD.OPS.PORT}": "9081", "{$AUTHD.LOGGER.OPS.PORT}": "9091", "{$AUTH.MEMBER}": "192.0.2.14:8081",
+                                            "{$LAB.NODE}": "auth"})
 
     def test_what_several_serve_together(self):
         """A host of its own, asked by the machine of Zabbix; each member of the database cluster on its machine."""
@@ -156,6 +157,12 @@ class ZabbixHosts(unittest.TestCase):
         self.assertEqual(got[0]["macros"], {"{$NODE.DELAY}": "10s"})
         self.assertEqual(got[1]["macros"]["{$CHATLAB.NODATA}"], "40s")
         self.assertNotIn("{$NODE.DELAY}", got[1]["macros"])
+
+    def test_problems_link_to_grafana(self):
+        """From every host, where there is a Grafana."""
+        auth = dict(self.hostvars["auth"], public_address="192.0.2.14")
+        got = chatlab.zabbix_hosts(dict(self.hostvars, auth=auth), dict(self.groups, grafana=["auth"]))
+        self.assertEqual({h["macros"]["{$LAB.GRAFANA}"] for h in got}, {"http://192.0.2.14:3000"})
 
     def test_a_container_raises_no_alarm_of_its_hosts_load(self):
         """An inventory may set the threshold all the same."""

@@ -72,7 +72,7 @@ class InsideTest < Minitest::Test
   # variables of the call replace.
   def outside
     texts = Dir.glob(File.join(ROOT, "ansible", "**", "*.{yml,j2,py}")).reject { |path| path.include?("/ansible/tests/") }.map { |path| File.read(path) }
-    texts.join.scan(%r{playbook_dir\s*(?:~\s*'|\}\})/\.\./([\w./-]+)}).flatten.uniq - %w[.lab/ dist]
+    texts.join.scan(%r{playbook_dir\s*(?:~\s*'|\}\})/\.\./([\w./-]+)}).flatten.uniq - %w[.lab/ dist] - Chatlab::Inside::PROGRAM.keys
   end
 
   def test_all_that_the_playbook_reads_outside_its_folder_is_sent
@@ -89,6 +89,14 @@ class InsideTest < Minitest::Test
     assert_equal "KEY", File.read(sent("keys/auth"))
     assert_equal "kim", YAML.load_file(sent("inventory/access.yml")).dig("all", "hosts", "chat", "ansible_user")
     assert_equal 0, File.stat(sent("keys/auth")).mode & 0o077
+  end
+
+  def test_the_program_that_the_playbook_asks_is_sent
+    File.write(program = File.join(@dir, "lab"), "#!/bin/sh\necho asked\n")
+    @step.define_singleton_method(:files) { super().merge("bin/lab" => program) }
+    playbook("test -x ../bin/lab && mkdir -p ../state && ../bin/lab >../state/said")
+    @step.provision
+    assert_equal "asked\n", File.read(File.join(@lab.state, "said"))
   end
 
   def test_the_secrets_are_brought_to_the_host_and_stay_there

@@ -1,6 +1,7 @@
 // On the set, wherever its primary is: the members follow the inventory, one at a time,
-// and the log servers' user is there with its password. Runs in mongo and in mongosh.
-// given: members (host:port), admins and passwords (the newest first), database, patience (s).
+// and the log servers' users are there with their passwords and rights. Runs in mongo and in mongosh.
+// given: members (host:port), admins (the newest first), users (each with its name, actions on
+// the log's collection, more roles, and passwords, the newest first), database, collection, patience (s).
 (function () {
   function works(reply) {
     if (!reply.ok) { throw new Error(reply.errmsg); }
@@ -81,22 +82,40 @@
     }
     throw new Error("the set does not have its members after " + given.patience + " s: " + said);
   }
-  function makeUser(which) {
-    if (which === 0) { return; }
-    if (works(db.adminCommand({usersInfo: "chatlab"})).users.length > 0) {
-      setPassword("chatlab", given.passwords[0]);
-      return;
-    }
-    works(db.adminCommand({createUser: "chatlab", pwd: given.passwords[0], roles: [
-      {role: "readWrite", db: given.database}, {role: "clusterMonitor", db: "admin"}]}));
+  // A role of the user's own name: no built-in one may insert and not remove.
+  function makeRole(user) {
+    if (works(db.adminCommand({rolesInfo: user.name})).roles.length > 0) { return; }
+    works(db.adminCommand({createRole: user.name, roles: [], privileges: [
+      {resource: {db: given.database, collection: given.collection}, actions: user.actions}]}));
     print("changed");
   }
+  function named(roles) { return roles.map(function (r) { return r.role; }).sort().join(); }
+  function makeUser(user, which) {
+    var roles = [{role: user.name, db: "admin"}].concat(user.roles);
+    var there = works(db.adminCommand({usersInfo: user.name})).users;
+    if (there.length === 0) {
+      works(db.adminCommand({createUser: user.name, pwd: user.passwords[0], roles: roles}));
+      print("changed");
+      return;
+    }
+    if (which !== 0) { setPassword(user.name, user.passwords[0]); }
+    if (named(there[0].roles) !== named(roles)) {
+      works(db.adminCommand({updateUser: user.name, roles: roles}));
+      print("changed");
+    }
+  }
   try {
-    var which = signIn("chatlab", given.passwords);
-    if (which >= 0) { db.logout(); }
+    var which = given.users.map(function (user) {
+      var found = signIn(user.name, user.passwords);
+      if (found >= 0) { db.logout(); }
+      return found;
+    });
     administer();
     follow();
-    makeUser(which);
+    given.users.forEach(function (user, i) {
+      makeRole(user);
+      makeUser(user, which[i]);
+    });
     print("good");
   } catch (e) {
     print("error: " + e.message);

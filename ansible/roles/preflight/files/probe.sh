@@ -16,7 +16,9 @@ if [ -e /usr/libexec/keepalived/chatlab-ready ]; then echo vip=yes; fi
 # The folder of JetStream's own group: this machine's chat server is one of several.
 if [ -e "/var/lib/chatlab/chatd/jetstream/\$SYS/_js_/_meta_" ]; then echo chatd=member; fi
 if [ -e "/var/lib/chatlab/chatd/jetstream/\$G/streams/chat" ]; then echo chatd_log=yes; fi
-if systemctl --quiet is-enabled chatlab-chatd 2>/dev/null; then echo chatd_enabled=yes; fi
+for service in authd chatd logd healthd; do
+  if systemctl --quiet is-enabled "chatlab-$service" 2>/dev/null; then echo "${service}_enabled=yes"; fi
+done
 if [ -e /etc/centos-release ]; then sed -nE 's/.*release ([0-9]+\.[0-9]+).*/minor=\1/p' /etc/centos-release; fi
 if [ -e /etc/yum.repos.d/epel.repo ]; then echo epel=yes; fi
 echo "selinux=$(getenforce 2>/dev/null || true)"
