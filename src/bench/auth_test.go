@@ -39,8 +39,8 @@ func TestLoginsOverBareHashing(t *testing.T) {
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: loginUsers}}
 	sqlite := startAuthd(t, fmt.Sprintf("path: %s", filepath.Join(t.TempDir(), "users.db")), "login_failures: 0")
 	db := mariadbtest.Start(t).NewDatabase(t)
-	mariadb := startAuthd(t, fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s",
-		db.Addresses[0], db.Name, db.User, db.PasswordFile), "login_failures: 10")
+	mariadb := startAuthd(t, fmt.Sprintf("driver: mariadb, addresses: [%s], name: %s, user: %s, password_file: %s, schema_user: %s, schema_password_file: %s",
+		db.Addresses[0], db.Name, db.User, db.PasswordFile, db.SchemaUser, db.SchemaPasswordFile), "login_failures: 10")
 	for i := range loginUsers {
 		for _, url := range []string{sqlite, mariadb} {
 			if status, body := authSignUp(t, client, url, i); status != http.StatusOK {
@@ -111,6 +111,13 @@ func ratePerSecond(workers int, work func(worker int)) float64 {
 // limits of addresses are off. It returns the API's URL.
 func startAuthd(t *testing.T, database, limits string) string {
 	t.Helper()
+	url, _ := startAuthdWith(t, database, "requests_per_second: 0, sign_ins_per_second: 0, "+limits)
+	return url
+}
+
+// startAuthdWith is startAuthd with limits of its own; it also returns the process.
+func startAuthdWith(t *testing.T, database, limits string) (url string, pid int) {
+	t.Helper()
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	for name, text := range map[string]string{
@@ -121,7 +128,7 @@ listen: 127.0.0.1:0
 ops: {listen: "127.0.0.1:0"}
 database: {%s}
 token: {key_file: %s}
-limits: {requests_per_second: 0, %s}
+limits: {%s}
 logger: {command: %s, config: %s}
 `, database, in("jwt.key"), limits, binary(t, "logger"), in("logger.yaml")),
 	} {
@@ -146,7 +153,7 @@ logger: {command: %s, config: %s}
 		if res, err := http.Get(ops + "/readyz"); err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
-				return url
+				return url, cmd.Process.Pid
 			}
 		}
 		if time.Now().After(deadline) {
@@ -159,13 +166,14 @@ logger: {command: %s, config: %s}
 func authdAddresses(t *testing.T, log io.Reader) (url, ops string) {
 	t.Helper()
 	serving := regexp.MustCompile(`msg=serving .*addr=(\S+) ops=(\S+)`)
-	lines := bufio.NewScanner(log)
+	lines, last := bufio.NewScanner(log), ""
 	for lines.Scan() {
+		last += lines.Text() + "\n"
 		if m := serving.FindStringSubmatch(lines.Text()); m != nil {
 			go func() { _, _ = io.Copy(os.Stderr, log) }()
 			return "http://" + m[1], "http://" + m[2]
 		}
 	}
-	t.Fatal("authd ended before it served")
+	t.Fatalf("authd ended before it served:\n%s", last)
 	return "", ""
 }

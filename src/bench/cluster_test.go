@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"chatlab/src/mtls"
 	"chatlab/src/testkit"
 	"chatlab/src/testkit/mtlstest"
 	"chatlab/src/token"
@@ -75,7 +76,7 @@ func startCluster(t *testing.T, n int) []*chatServer {
 	for i, route := range routes {
 		var flags []string
 		if n > 1 {
-			tls := ca.Files(fmt.Sprint("bench", i, "-chatd"))
+			tls := ca.Files(mtls.Chatd, fmt.Sprint("bench", i))
 			flags = []string{"--cluster.listen=" + route, "--cluster.peers-file=" + file,
 				"--cluster.ca=" + tls.CA, "--cluster.cert=" + tls.Cert, "--cluster.key=" + tls.Key}
 		}

@@ -27,6 +27,7 @@ import (
 	"chatlab/src/event"
 	"chatlab/src/ferret"
 	"chatlab/src/metrics"
+	"chatlab/src/mtls"
 	"chatlab/src/testkit/mtlstest"
 )
 
@@ -140,10 +141,11 @@ type pipeline struct {
 
 func startPipe(t *testing.T, uri string) *pipeline {
 	t.Helper()
-	dir, files, addr := t.TempDir(), mtlstest.Files(t), unusedAddr(t)
+	dir, ca, addr := t.TempDir(), mtlstest.NewAuthority(t), unusedAddr(t)
+	server, files := ca.Files(mtls.Logd, "log"), ca.Files(mtls.ChatdLogger, "chat")
 	p := &pipeline{ops: unusedAddr(t)}
 	start(t, exec.Command(binary(t, "logd"), "--listen", addr, "--ops.listen", p.ops, "--mongodb.uri", uri, "--log-level", "error",
-		"--tls.ca", files.CA, "--tls.cert", files.Cert, "--tls.key", files.Key))
+		"--tls.ca", server.CA, "--tls.cert", server.Cert, "--tls.key", server.Key))
 	config := filepath.Join(dir, "logger.yaml")
 	text := fmt.Sprintf("spool:\n  dir: %s/spool\nlogd: [%q]\nlog_level: error\ntls:\n  ca: %s\n  cert: %s\n  key: %s\n", dir, addr, files.CA, files.Cert, files.Key)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

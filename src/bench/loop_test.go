@@ -41,7 +41,7 @@ func startLoop(t *testing.T) *chatServer {
 
 // TestLoopProcess is no test: it is the process of the loop, when it is told so.
 // It is the fan-out as it is mostly written: each connection has a queue, and a
-// goroutine that writes what is in it, together, when there is more than one.
+// goroutine that writes its content at once, when there is more than one.
 func TestLoopProcess(t *testing.T) {
 	if os.Getenv("CHATLAB_BENCH_LOOP") == "" {
 		t.Skip("the loop runs as a process of its own")
