@@ -12,7 +12,7 @@ GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED = 0
 export GOFLAGS
 
-.PHONY: help build packages up check drill down test e2e debian13 rehearse full grow vm lint fmt templates dashboards pictures bench bench-events clean
+.PHONY: help build packages release up check drill down test e2e debian13 rehearse full grow vm lint fmt templates dashboards pictures bench bench-events clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,9 @@ build: ## build the programs into bin/
 
 packages: build ## build the .deb and .rpm packages into dist/
 	go run ./src/packaging
+
+release: ## packages, archives, list of modules and sums of a release into dist/release, for amd64 and arm64; twice gives the same bytes
+	go run ./src/packaging -release -out dist/release
 
 up: build ## bring the lab up on this machine and prove it
 	bin/lab up
@@ -37,8 +40,8 @@ down: build ## take the lab down; no process, no port left
 
 # Many packages wait for real servers most of their time, so more of them run at once than there are processors.
 test: build ## all tests, fuzzing and the local lab's check
-	.ci/packages mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
-	CGO_ENABLED=1 go test -race -p 4 -timeout 15m ./src/...
+	.ci/packages chromium mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
+	CGO_ENABLED=1 go test -race -p 4 -timeout 30m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
 
@@ -51,9 +54,10 @@ debian13: build ## three machines of Debian 13, a proven lab, and away again; ne
 rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
 	.ci/rehearse $(INVENTORIES)
 
-full: build ## the stages that do not fit into CI: growing, power cuts, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
+full: build ## the stages that do not fit into CI: growing, power cuts, all incidents, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
 	.ci/grow
 	.ci/power
+	.ci/incidents
 	.ci/rehearse ha
 	PROFILE=debian13 .ci/e2e
 	.ci/vm
@@ -79,7 +83,7 @@ lint: ## formatting, vet, static analysis, known vulnerabilities, YAML, shell
 	cd ansible && for play in site check rotate reset render; do ansible-playbook --syntax-check -i tests/inventory $$play.yml >/dev/null; done
 	cd ansible && ansible-lint --strict -q
 	shellcheck -s sh -e SC2154 src/packaging/scripts/*.sh ansible/roles/preflight/files/probe.sh
-	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/power .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
+	shellcheck -x .ci/run .ci/e2e .ci/debian13 .ci/rehearse .ci/grow .ci/power .ci/incidents .ci/vm .ci/steps .ci/machines .ci/packages .ci/fuzz .ci/local-lab .ci/vulncheck
 	shellcheck -x vagrant/inside.sh vagrant/boxes/common vagrant/boxes/debian12 vagrant/boxes/el7
 
 fmt: ## format the Go code
@@ -103,4 +107,5 @@ bench-events: build ## measure `lab events` and `lab check` at a million events 
 
 clean: ## remove what was built; a lab must be down
 	@if test -e .lab/local; then echo "clean: error: the lab's state is in .lab: run \`bin/lab down --purge\` first" >&2; exit 1; fi
+	@if [ -n "$$(ls -l /proc/[0-9]*/exe 2>/dev/null | grep ' -> $(CURDIR)/bin/' || true)" ]; then echo "clean: error: programs of bin/ run: take their lab down first, \`bin/lab down --state FOLDER\`" >&2; exit 1; fi
 	rm -rf bin dist
