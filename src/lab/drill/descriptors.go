@@ -24,12 +24,12 @@ const (
 )
 
 // Scripts about the process $1: how many more files it may open, and whether it has
-// opened all.
+// opened all. One that is gone has: chatd ends at once when its log cannot open a file.
 const (
 	setFiles  = `prlimit --pid "$1" --nofile=$(($(ls "/proc/$1/fd" | wc -l) + $2)):`
 	giveFiles = `prlimit --pid "$1" --nofile="$2": 2>/dev/null || true` // it may be gone
 	askFiles  = `prlimit --pid "$1" --nofile --output SOFT --noheadings --raw`
-	usedFiles = `[ "$(ls "/proc/$1/fd" | wc -l)" -ge "$(prlimit --pid "$1" --nofile --output SOFT --noheadings --raw)" ]`
+	usedFiles = `[ ! -e "/proc/$1" ] || [ "$(ls "/proc/$1/fd" | wc -l)" -ge "$(prlimit --pid "$1" --nofile --output SOFT --noheadings --raw)" ]`
 )
 
 // outOfFiles opens idle connections to each server of the users in turn, as many as
