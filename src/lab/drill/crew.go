@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chatlab/src/client"
+	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/wait"
 	"chatlab/src/wire"
@@ -111,7 +112,7 @@ func (c *crew) newChatter(n int) (*chatter, []string) {
 func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
 	m, servers := c.newChatter(n)
 	login := c.r.entering(c.auth, m.name)
-	if err := c.r.enrol(ctx, c.auth, m.name); err != nil {
+	if err := c.r.enrolInTime(ctx, c.auth, m.name); err != nil {
 		return nil, err
 	}
 	c.r.ledger.speaker(m.name, m.name, c.rooms[m.room])
@@ -119,7 +120,11 @@ func (c *crew) join(ctx context.Context, n int) (*chatter, error) {
 		m.view.see(msg.Seq)
 		c.screens.shows(c.r.ledger.message(msg))
 	}
-	token, err := login(ctx)
+	var token string
+	err := untilServed(ctx, func(ctx context.Context) (err error) {
+		token, err = login(ctx)
+		return err
+	}, errs.RateLimited)
 	if err != nil {
 		return nil, err
 	}

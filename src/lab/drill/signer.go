@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"chatlab/src/client"
+	"chatlab/src/errs"
 	"chatlab/src/lab/inventory"
 	"chatlab/src/wait"
 )
@@ -75,7 +76,7 @@ func (c *crew) turn() time.Duration {
 // prepareAccounts signs up the users who will sign in later.
 func (c *crew) prepareAccounts(ctx context.Context, s *signer) error {
 	for n := range oldAccounts {
-		if err := c.r.enrol(ctx, s.auth, label(s.oldName(), n)); err != nil {
+		if err := c.r.enrolInTime(ctx, s.auth, label(s.oldName(), n)); err != nil {
 			return err
 		}
 	}
@@ -88,6 +89,11 @@ func (r *run) enrol(ctx context.Context, auth *client.Auth, user string) error {
 	return r.ledger.sign(ctx, signUp, user, func(ctx context.Context) error {
 		return auth.SignUp(ctx, user, r.id+password, "d@example.org")
 	})
+}
+
+// enrolInTime signs a user up before the drill begins.
+func (r *run) enrolInTime(ctx context.Context, auth *client.Auth, user string) error {
+	return untilServed(ctx, func(ctx context.Context) error { return r.enrol(ctx, auth, user) }, errs.RateLimited)
 }
 
 // entering returns a function that signs a user in.

@@ -54,12 +54,21 @@ func (r *run) signInAgain(ctx context.Context, auth *client.Auth) Users {
 }
 
 // signsIn signs one user in. A server that is busy or not there is asked again.
-func (r *run) signsIn(ctx context.Context, auth *client.Auth, user string) (err error) {
+func (r *run) signsIn(ctx context.Context, auth *client.Auth, user string) error {
+	return untilServed(ctx, func(ctx context.Context) error {
+		_, err := auth.Login(ctx, user, r.id+password)
+		return err
+	}, errs.RateLimited, errs.Unavailable)
+}
+
+// untilServed asks again while the answer is one of the codes, for enterLimit at most. All
+// users of a drill come from one address, whose requests an auth server limits.
+func untilServed(ctx context.Context, ask func(context.Context) error, codes ...errs.Code) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, enterLimit)
 	defer cancel()
 	wait.Until(ctx, enterAgain, func() bool {
-		_, err = auth.Login(ctx, user, r.id+password)
-		return !errs.Is(err, errs.RateLimited) && !errs.Is(err, errs.Unavailable)
+		err = ask(ctx)
+		return !slices.Contains(codes, errs.CodeOf(err))
 	})
 	return err
 }

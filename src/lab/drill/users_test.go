@@ -90,3 +90,23 @@ func TestEveryFieldOfAnEventIsCompared(t *testing.T) {
 		}
 	}
 }
+
+func TestUsersSignUpAsFastAsTheServerLetsThem(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"code":"rate_limited"}`)
+		}
+	}))
+	defer server.Close()
+	auth, err := client.NewAuth(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{ledger: newLedger()}
+	if err := r.enrolInTime(t.Context(), auth, "kim"); err != nil || asked != 2 {
+		t.Errorf("%v after %d requests, want a sign-up with the second", err, asked)
+	}
+}
