@@ -126,7 +126,7 @@ func (l *Log) save(ctx context.Context, name string) error {
 		return err
 	}
 	for _, stream := range streams {
-		_, err := l.js.Stream(ctx, stream)
+		_, err := l.findStream(ctx, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) && stream != streamName { // a log of an earlier version has no bucket
 			continue
 		}

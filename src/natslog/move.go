@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,14 +105,15 @@ func (l *Log) restore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch found, err := l.js.Stream(ctx, stream); {
+		switch found, err := l.findStream(ctx, stream); {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 		case err != nil:
 			return err
 		case found.CachedInfo().State.Msgs == about.State.Msgs && found.CachedInfo().State.LastSeq == about.State.LastSeq:
 			continue
 		default:
-			if err := l.js.DeleteStream(ctx, stream); err != nil {
+			err := l.ask(ctx, func(ctx context.Context) error { return l.js.DeleteStream(ctx, stream) })
+			if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 				return err
 			}
 		}
@@ -245,22 +247,32 @@ func (l *Log) moveToOne(ctx context.Context) error {
 	return nil
 }
 
+// findStream looks a stream up. Fails with what the client library says of one that is not there.
+func (l *Log) findStream(ctx context.Context, stream string) (found jetstream.Stream, err error) {
+	err = l.ask(ctx, func(ctx context.Context) (err error) {
+		found, err = l.js.Stream(ctx, stream)
+		return err
+	})
+	return found, err
+}
+
 // takeAlone makes this member the only one that has a stream.
 func (l *Log) takeAlone(ctx context.Context, stream string) error {
 	give := server.JSApiLeaderStepdownRequest{Placement: &server.Placement{Preferred: l.opts.Node}}
 	leads := func() bool { return l.server.JetStreamIsStreamLeader(account, stream) }
 	for !leads() {
-		if err := api(ctx, l.conn, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &server.ApiResponse{}); err != nil {
-			return err
-		}
 		try, cancel := context.WithTimeout(ctx, leadAgain)
-		wait.Until(try, handOverEvery, leads)
+		err := api(try, l.conn, fmt.Sprintf(server.JSApiStreamLeaderStepDownT, stream), give, &server.ApiResponse{})
+		if err == nil {
+			wait.Until(try, handOverEvery, leads)
+		}
+		again := err == nil || try.Err() != nil || retryable(err)
 		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if !again || !wait.Sleep(ctx, tryAgain) {
+			return cmp.Or(ctx.Err(), err)
 		}
 	}
-	found, err := l.js.Stream(ctx, stream)
+	found, err := l.findStream(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -269,12 +281,20 @@ func (l *Log) takeAlone(ctx context.Context, stream string) error {
 	if stream == streamName {
 		cfg.Subjects = []string{movedTopic}
 	}
-	if _, err := l.js.UpdateStream(ctx, cfg); err != nil {
+	err = l.ask(ctx, func(ctx context.Context) error {
+		_, err := l.js.UpdateStream(ctx, cfg)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	alone := func() bool {
-		info, err := found.Info(ctx)
-		return err == nil && info.Cluster != nil && info.Cluster.Leader == l.opts.Node && len(info.Cluster.Replicas) == 0
+		found, err := l.findStream(ctx, stream)
+		if err != nil {
+			return false
+		}
+		info := found.CachedInfo()
+		return info.Cluster != nil && info.Cluster.Leader == l.opts.Node && len(info.Cluster.Replicas) == 0
 	}
 	if !wait.Until(ctx, handOverEvery, alone) {
 		return ctx.Err()
