@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"mariadb":   {"auth"},
 	"mongodb":   {"logd"},
 	"natslog":   {"chat"},
+	"health":    {"client"},
 	"grafana":   {"zabbix"}, // dashboards, of the templates' items
 	"lab":       {"client", "mongodb", "ferret", "zabbix", "grafana"},
 	"zabbix":    {"health"},                                            // the templates are of the health checks

@@ -1,28 +1,26 @@
 package health
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"chatlab/src/client"
 	"chatlab/src/errs"
 	"chatlab/src/files"
 )
 
-// Account is the user as whom the checks sign in and talk: one of healthd's
+// account is the user as whom the checks sign in and talk: one of healthd's
 // own, signed up at its first use, with a generated password that is kept in a
 // file (0600). It signs in as often as its checks run, which is far below
 // authd's limits for an address.
-type Account struct {
+type account struct {
 	dir  string // "": no account
 	node string
 
@@ -43,12 +41,19 @@ type credential struct {
 // tokenLife is how long a token is used: less than the 30 minutes it has.
 const tokenLife = 20 * time.Minute
 
-// NewAccount makes an account that is kept in a folder.
-func NewAccount(dir, node string) *Account { return &Account{dir: dir, node: node} }
+// newAccount makes an account that is kept in a folder.
+func newAccount(dir, node string) *account { return &account{dir: dir, node: node} }
+
+// login is the milliseconds of a real sign-in.
+func (s Services) login(a *account) func(context.Context, []string) (string, error) {
+	return func(ctx context.Context, params []string) (string, error) {
+		return s.slowest(ctx, "auth", params, a.signIn)
+	}
+}
 
 // signIn makes one round trip with a server and returns the time it took. The
 // first one of all signs up.
-func (a *Account) signIn(ctx context.Context, m member) (time.Duration, error) {
+func (a *account) signIn(ctx context.Context, m member) (time.Duration, error) {
 	cred, err := a.load()
 	if err == nil && !cred.Joined {
 		cred, err = a.join(ctx, m)
@@ -73,14 +78,14 @@ func (a *Account) signIn(ctx context.Context, m member) (time.Duration, error) {
 
 // access returns a token, from a sign-in of before where there is one: a chat
 // server is up even while the auth server is not.
-func (a *Account) access(ctx context.Context, auth []member) (string, error) {
+func (a *account) access(ctx context.Context, s Services) (string, error) {
 	a.mu.Lock()
 	token, fresh := a.token, time.Now().Before(a.until)
 	a.mu.Unlock()
 	if fresh {
 		return token, nil
 	}
-	err := error(errs.E(errs.Failed, "No address of auth is configured."))
+	auth, _, err := s.members("auth")
 	for _, m := range auth {
 		if _, err = a.signIn(ctx, m); err == nil {
 			a.mu.Lock()
@@ -92,7 +97,7 @@ func (a *Account) access(ctx context.Context, auth []member) (string, error) {
 }
 
 // forgetToken is for a token that was refused.
-func (a *Account) forgetToken() {
+func (a *account) forgetToken() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.until = time.Time{}
@@ -102,14 +107,19 @@ func (a *Account) forgetToken() {
 // not: where checks are too slow to get as far as the sign-up, those of an auth server
 // would lock the id before it is anybody's. Checks run at once, in other processes too
 // (`healthd get`): who finds the id taken looks whether it is taken by itself.
-func (a *Account) join(ctx context.Context, m member) (*credential, error) {
+func (a *account) join(ctx context.Context, m member) (*credential, error) {
 	a.joining.Lock()
 	defer a.joining.Unlock()
 	cred, err := a.load()
 	if err != nil || cred.Joined {
 		return cred, err
 	}
-	err = post(ctx, m, "/auth/signup", map[string]string{"id": cred.ID, "passwd": cred.Password, "email": cred.ID + "@healthd.invalid"}, nil)
+	server, err := m.auth()
+	if err != nil {
+		return nil, err
+	}
+	defer server.Close()
+	err = server.SignUp(ctx, cred.ID, cred.Password, cred.ID+"@healthd.invalid")
 	if errs.Is(err, errs.IDTaken) {
 		if _, _, err = login(ctx, m, cred); errs.Is(err, errs.WrongCredentials) {
 			err = a.abandon()
@@ -122,7 +132,7 @@ func (a *Account) join(ctx context.Context, m member) (*credential, error) {
 }
 
 // joinAgain signs up once more, whatever was known.
-func (a *Account) joinAgain(ctx context.Context, m member, was *credential) (*credential, error) {
+func (a *account) joinAgain(ctx context.Context, m member, was *credential) (*credential, error) {
 	a.mu.Lock()
 	if a.cred == was {
 		a.cred = &credential{was.ID, was.Password, false}
@@ -132,7 +142,7 @@ func (a *Account) joinAgain(ctx context.Context, m member, was *credential) (*cr
 }
 
 // abandon gives up an id that somebody else has.
-func (a *Account) abandon() error {
+func (a *account) abandon() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cred = nil
@@ -142,10 +152,10 @@ func (a *Account) abandon() error {
 	return errs.E(errs.Failed, "The account's id is taken: the next check uses another one.")
 }
 
-func (a *Account) path() string { return filepath.Join(a.dir, "account.json") }
+func (a *account) path() string { return filepath.Join(a.dir, "account.json") }
 
 // load returns the credential, and makes it when there is none.
-func (a *Account) load() (*credential, error) {
+func (a *account) load() (*credential, error) {
 	if a.dir == "" {
 		return nil, errs.E(errs.Failed, "No data_dir is configured for the account of the checks.")
 	}
@@ -167,7 +177,7 @@ func (a *Account) load() (*credential, error) {
 	return cred, nil
 }
 
-func (a *Account) read() (*credential, error) {
+func (a *account) read() (*credential, error) {
 	data, err := os.ReadFile(a.path())
 	if err != nil {
 		return nil, err
@@ -180,7 +190,7 @@ func (a *Account) read() (*credential, error) {
 }
 
 // create makes the file, unless another process (`healthd get`) was first.
-func (a *Account) create() error {
+func (a *account) create() error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func (a *Account) create() error {
 
 // keep stores the credential in memory and in its file. The file keeps its owner: root may
 // have asked by hand (`healthd get`), and the daemon must go on reading it.
-func (a *Account) keep(c credential) (*credential, error) {
+func (a *account) keep(c credential) (*credential, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cred = &c
@@ -216,7 +226,7 @@ func (a *Account) keep(c credential) (*credential, error) {
 }
 
 // newID keeps authd's rules: 32 of A-Z a-z 0-9 _ . - at most.
-func (a *Account) newID() string {
+func (a *account) newID() string {
 	node := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-", r) {
 			return r
@@ -233,54 +243,20 @@ func random(n int) string {
 }
 
 func login(ctx context.Context, m member, cred *credential) (token string, took time.Duration, err error) {
-	var answer struct{ Token string }
-	began := time.Now()
-	if err := post(ctx, m, "/auth/login", map[string]string{"id": cred.ID, "passwd": cred.Password}, &answer); err != nil {
+	server, err := m.auth()
+	if err != nil {
 		return "", 0, err
 	}
-	took = time.Since(began)
-	if answer.Token == "" {
-		return "", 0, errs.E(errs.Failed, "%s gives no token.", m.addr)
-	}
-	return answer.Token, took, nil
+	defer server.Close()
+	began := time.Now()
+	token, err = server.Login(ctx, cred.ID, cred.Password)
+	return token, time.Since(began), err
 }
 
-// post makes one call of the auth server, on a connection of its own. A refusal
-// has the code of the server's problem document.
-func post(ctx context.Context, m member, path string, body, answer any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+// auth returns a client of one auth server, with connections of its own.
+func (m member) auth() (*client.Auth, error) {
+	if m.tls == nil {
+		return client.NewAuth(m.url())
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url()+path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := oneCall(m.tls).Do(req)
-	if err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer.", m.addr)
-	}
-	defer func() { _ = res.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer to the end.", m.addr)
-	}
-	if res.StatusCode/100 != 2 {
-		var problem struct {
-			Code   errs.Code
-			Detail string
-		}
-		if json.Unmarshal(data, &problem) != nil || problem.Code == "" || problem.Code == errs.Internal {
-			return errs.E(errs.Failed, "%s answers %d.", m.addr, res.StatusCode)
-		}
-		return errs.E(problem.Code, "%s refuses: %s: %s", m.addr, problem.Code, clip(problem.Detail))
-	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return errs.Wrap(err, errs.Failed, "%s does not answer as an auth server.", m.addr)
-	}
-	return nil
+	return client.NewAuthOf(m.tls.RootCAs, m.url())
 }

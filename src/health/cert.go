@@ -13,57 +13,46 @@ import (
 	"chatlab/src/errs"
 )
 
-// Cert is chatlab.cert.days[(FILE|ADDRESS)]: the days until a certificate ends:
-// one in a configured file, the one that logd at an address shows, or the first
-// of all to end. It is negative afterwards.
-type Cert struct {
-	files    []string
-	services Services
-}
-
-// NewCert makes the check of PEM files and of logd's members.
-func NewCert(files []string, s Services) Check {
-	return Cached(&Cert{files, s}, time.Minute)
-}
-
-// Key implements [Check].
-func (*Cert) Key() string { return "chatlab.cert.days" }
-
-// About implements [Check].
-func (*Cert) About() string {
-	return "[FILE or HOST:PORT] days until that certificate ends, without it the first of all configured ones and logd's"
-}
-
-// Run implements [Check].
-func (c *Cert) Run(ctx context.Context, params []string) (string, error) {
-	files, addrs := c.files, c.services.Logd
-	switch {
-	case len(params) > 1:
-		return "", errs.E(errs.BadRequest, "Too many parameters.")
-	case len(params) == 1 && params[0] != "":
-		files, addrs = only(files, params[0]), only(addrs, params[0])
-		if len(files)+len(addrs) == 0 {
-			return "", errs.E(errs.BadRequest, "%q is neither a configured file nor a logd.", clip(params[0]))
+// certDays is the days until a certificate ends: one in a configured file, the one that
+// logd at an address shows, or the first of all to end. It is negative afterwards.
+func certDays(files, servers []string) func(context.Context, []string) (string, error) {
+	return func(ctx context.Context, params []string) (string, error) {
+		files, addrs := files, servers
+		switch {
+		case len(params) > 1:
+			return "", errs.E(errs.BadRequest, "Too many parameters.")
+		case len(params) == 1 && params[0] != "":
+			files, addrs = only(files, params[0]), only(addrs, params[0])
+			if len(files)+len(addrs) == 0 {
+				return "", errs.E(errs.BadRequest, "%q is neither a configured file nor a logd.", clip(params[0]))
+			}
+		case len(files)+len(addrs) == 0:
+			return "", errs.E(errs.Failed, "No certificate is configured.")
 		}
-	case len(files)+len(addrs) == 0:
-		return "", errs.E(errs.Failed, "No certificate is configured.")
+		first, err := firstEnd(ctx, files, addrs)
+		if err != nil {
+			return "", err
+		}
+		return strconv.FormatFloat(time.Until(first).Hours()/24, 'f', 2, 64), nil
 	}
-	var first time.Time
+}
+
+func firstEnd(ctx context.Context, files, servers []string) (first time.Time, err error) {
 	for _, f := range files {
 		end, err := endOfFile(f)
 		if err != nil {
-			return "", err
+			return first, err
 		}
 		first = earlier(first, end)
 	}
-	for _, a := range addrs {
-		end, err := endOfServer(ctx, a)
+	for _, addr := range servers {
+		end, err := endOfServer(ctx, addr)
 		if err != nil {
-			return "", err
+			return first, err
 		}
 		first = earlier(first, end)
 	}
-	return strconv.FormatFloat(time.Until(first).Hours()/24, 'f', 2, 64), nil
+	return first, nil
 }
 
 // only returns the one of a list, or nothing.

@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"chatlab/src/health"
 )
 
 // The daemon's unit forbids chown (SystemCallFilter=~@privileged), even to the same
@@ -29,7 +27,7 @@ func TestAccountIsKeptWhereChownIsForbidden(t *testing.T) {
 	if err := os.Chown(dir, os.Getuid(), os.Getgid()); !os.IsPermission(err) {
 		t.Fatalf("chown is not forbidden: %v", err)
 	}
-	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
+	ms(t, w.checks(t, dir), login)
 	if _, err := os.Stat(filepath.Join(dir, "account.json")); err != nil {
 		t.Error(err)
 	}

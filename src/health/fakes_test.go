@@ -28,6 +28,7 @@ type world struct {
 	signups int
 	tokens  int
 	refuse  string           // chat's answer to any token, "" for none
+	down    bool             // the auth server answers 503
 	taken   bool             // every sign-up is refused with id_taken
 	stuck   bool             // events are not stored
 	away    bool             // the log server answers nothing of use
@@ -101,6 +102,10 @@ func (w *world) login(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var u user
+	if w.down {
+		problem(rw, 503, "unavailable")
+		return
+	}
 	if json.NewDecoder(r.Body).Decode(&u) != nil || w.users[u.ID] == "" || w.users[u.ID] != u.Passwd {
 		w.wrong++
 		problem(rw, 401, "wrong_credentials")

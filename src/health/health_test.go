@@ -58,6 +58,16 @@ func says(t *testing.T, text string) string {
 	return ln.Addr().String()
 }
 
+// checks makes the checks.
+func checks(t *testing.T, cfg health.Config) *health.Checks {
+	t.Helper()
+	c, err := health.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // dead is an address on which nobody listens.
 func dead(t *testing.T) string {
 	t.Helper()
@@ -99,11 +109,7 @@ func TestUpIsWhatTheServiceItselfSays(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			up, err := health.NewUp(tt.services)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := health.NewRegistry(up).Value(t.Context(), tt.key)
+			got, err := checks(t, health.Config{Services: tt.services}).Value(t.Context(), tt.key)
 			if err != nil || got != tt.want {
 				t.Fatalf("got %q, %v; want %q", got, err, tt.want)
 			}
@@ -123,7 +129,7 @@ func TestLogServersSayWhetherTheLogDatabaseAnswers(t *testing.T) {
 		"nobody to ask":   {[]string{dead(t)}, "", "No log server answers"},
 		"nobody is there": {nil, "", "No log server answers"},
 	} {
-		got, err := health.NewRegistry(health.NewDatabaseByLogd(tt.ops)).Value(t.Context(), "chatlab.mongodb.ping")
+		got, err := checks(t, health.Config{ByLogd: true, Services: health.Services{Logd: tt.ops, LogdOps: tt.ops}}).Value(t.Context(), "chatlab.mongodb.ping")
 		if got != tt.want || (err != nil) != (tt.why != "") || err != nil && !strings.Contains(err.Error(), tt.why) {
 			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, tt.want, tt.why)
 		}
@@ -131,23 +137,16 @@ func TestLogServersSayWhetherTheLogDatabaseAnswers(t *testing.T) {
 }
 
 func TestSilentServiceIsDownInTime(t *testing.T) {
-	up, err := health.NewUp(health.Services{Chat: []string{says(t, "")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := checks(t, health.Config{Services: health.Services{Chat: []string{says(t, "")}}})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if got, err := up.Run(ctx, []string{"chat"}); got != "0" || err != nil {
+	if got, err := c.Value(ctx, "chatlab.up[chat]"); got != "0" || err != nil {
 		t.Fatalf("got %q, %v", got, err)
 	}
 }
 
 func TestReasonsOfNoValue(t *testing.T) {
-	up, err := health.NewUp(health.Services{Auth: []string{"127.0.0.1:1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := health.NewRegistry(health.Ping{}, health.AgentVersion("v1"), up)
+	r := checks(t, health.Config{Version: "v1", Services: health.Services{Auth: []string{"127.0.0.1:1"}}})
 	for key, want := range map[string]string{
 		"nope":                           "Unsupported item key.",
 		"agent.ping[a]":                  "Too many parameters.",
@@ -170,13 +169,10 @@ func TestReasonsOfNoValue(t *testing.T) {
 }
 
 func TestDiscoveryListsEveryMember(t *testing.T) {
-	d, err := health.NewDiscovery("log", health.Services{
+	c := checks(t, health.Config{Node: "log", Services: health.Services{
 		Auth: []string{"192.0.2.1:8081", "192.0.2.2:8081"}, AuthOps: []string{"192.0.2.1:9081", "192.0.2.2:9081"}, Logd: []string{"[2001:db8::1]:8083"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := d.Run(t.Context(), nil)
+	}})
+	text, err := c.Value(t.Context(), "chatlab.discovery")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +196,7 @@ func TestWrongAddressesAreNamed(t *testing.T) {
 		"auth_ops": {Auth: []string{"a:1", "b:1"}, AuthOps: []string{"a:2"}},
 		"chat":     {Chat: []string{"no port"}},
 	} {
-		if _, err := health.NewUp(s); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), want) {
+		if _, err := health.New(health.Config{Services: s}); !errs.Is(err, errs.Usage) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
 	}

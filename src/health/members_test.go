@@ -13,14 +13,10 @@ import (
 func TestMembersAreCounted(t *testing.T) {
 	alive := answers(t, "/auth/health", 200, `{"message":"alive"}`)
 	ready, notReady := answers(t, "/readyz", 200, "ready\n"), answers(t, "/readyz", 503, "database away\n")
-	up, err := health.NewUp(health.Services{
+	r := checks(t, health.Config{Services: health.Services{
 		Auth: []string{alive, dead(t), alive}, AuthOps: []string{ready, ready, notReady},
 		Logd: []string{dead(t), dead(t)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := health.NewRegistry(health.NewMembers(up), health.NewExpected(up))
+	}})
 	for key, want := range map[string]string{
 		"chatlab.members[auth]":      "1",
 		"chatlab.expected[auth]":     "3",
@@ -66,7 +62,7 @@ func TestWhatADatabaseSaysOfItsCluster(t *testing.T) {
 		"alone":     {alone, map[string]float64{"answers": 1, "expected": 3, "size": 1, "primary": 0, "first": 0, "ready": 0, "state": 0, "queue": 0, "paused_ns": 5}},
 		"away":      {nil, map[string]float64{"answers": 0, "expected": 3, "size": 0, "primary": 0, "first": 0, "ready": 0, "state": 0, "queue": 0, "paused_ns": 0}},
 	} {
-		text, err := health.NewGalera(tt.db, 3).Run(t.Context(), nil)
+		text, err := checks(t, health.Config{Cluster: tt.db, Members: 3}).Value(t.Context(), "chatlab.galera")
 		var got map[string]float64
 		if err != nil || json.Unmarshal([]byte(text), &got) != nil || len(got) != len(tt.want) {
 			t.Fatalf("%s: %s, %v", name, text, err)
@@ -77,10 +73,10 @@ func TestWhatADatabaseSaysOfItsCluster(t *testing.T) {
 			}
 		}
 	}
-	if _, err := health.NewGalera(nil, 0).Run(t.Context(), nil); err == nil || errs.Public(err) != "No cluster of mariadb is configured." {
+	if _, err := checks(t, health.Config{}).Value(t.Context(), "chatlab.galera"); err == nil || errs.Public(err) != "No cluster of mariadb is configured." {
 		t.Errorf("no cluster: %v", err)
 	}
-	if _, err := health.NewGalera(first, 3).Run(t.Context(), []string{"x"}); !errs.Is(err, errs.BadRequest) {
+	if _, err := checks(t, health.Config{Cluster: first}).Value(t.Context(), "chatlab.galera[x]"); !errs.Is(err, errs.BadRequest) {
 		t.Errorf("a parameter: %v", err)
 	}
 }

@@ -1,8 +1,13 @@
 package health
 
 import (
+	"context"
 	"crypto/tls"
+	"encoding/json"
 	"net"
+	"slices"
+	"strconv"
+	"time"
 
 	"chatlab/src/errs"
 	"chatlab/src/mtls"
@@ -33,17 +38,82 @@ func (s Services) opsOf(name string) ([]string, bool) {
 	return list, ok
 }
 
-// members returns those of a service, or the one at the address that a
-// parameter names.
-func (s Services) members(name string, params []string) ([]member, error) {
+// members returns the members of the service that the first parameter names, or the one
+// at the address that the second names.
+func (s Services) members(params ...string) ([]member, probe, error) {
 	all, err := s.list()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	i := slices.IndexFunc(all, func(one service) bool { return one.name == params[0] })
+	if i < 0 {
+		return nil, nil, errs.E(errs.BadRequest, "There is no service %q: give auth, chat or logd.", clip(params[0]))
+	}
+	one := all[i]
+	if len(one.members) == 0 {
+		return nil, nil, errs.E(errs.Failed, "No address of %s is configured.", one.name)
+	}
+	if len(params) == 1 || params[1] == "" {
+		return one.members, one.probe, nil
+	}
+	for _, m := range one.members {
+		if m.addr == params[1] {
+			return []member{m}, one.probe, nil
+		}
+	}
+	return nil, nil, errs.E(errs.BadRequest, "%s has no member at %q.", one.name, clip(params[1]))
+}
+
+// slowest returns the milliseconds that took takes with the member of a service at the
+// address that is the parameter, or with the slowest of all. It asks one after the other:
+// each makes work for the servers.
+func (s Services) slowest(ctx context.Context, name string, params []string, took func(context.Context, member) (time.Duration, error)) (string, error) {
 	if len(params) > 1 {
-		return nil, errs.E(errs.BadRequest, "Too many parameters.")
+		return "", errs.E(errs.BadRequest, "Too many parameters.")
 	}
-	return choose(all, append([]string{name}, params...))
+	members, _, err := s.members(append([]string{name}, params...)...)
+	if err != nil {
+		return "", err
+	}
+	var slowest time.Duration
+	for _, m := range members {
+		d, err := took(ctx, m)
+		if err != nil {
+			return "", err
+		}
+		slowest = max(slowest, d)
+	}
+	return strconv.FormatFloat(float64(slowest.Microseconds())/1000, 'f', 3, 64), nil
+}
+
+// discovery returns a JSON array with an object for each member of the service, or of
+// all, for Zabbix's low-level discovery. Its macros are {#SERVICE}, {#MEMBER} (host:port),
+// {#ADDRESS}, {#PORT}, {#OPS} (host:port or "") and {#NODE}, the node that was asked.
+func (s Services) discovery(node string) func(context.Context, []string) (string, error) {
+	return func(_ context.Context, params []string) (string, error) {
+		only, err := oneOf(params, "auth", "chat", "logd")
+		if err != nil {
+			return "", err
+		}
+		all, err := s.list()
+		if err != nil {
+			return "", err
+		}
+		found := []map[string]string{}
+		for _, one := range all {
+			if only != "" && one.name != only {
+				continue
+			}
+			for _, m := range one.members {
+				host, port, _ := net.SplitHostPort(m.addr) // was checked
+				found = append(found, map[string]string{
+					"{#SERVICE}": one.name, "{#MEMBER}": m.addr, "{#ADDRESS}": host, "{#PORT}": port, "{#OPS}": m.ops, "{#NODE}": node,
+				})
+			}
+		}
+		text, err := json.Marshal(found)
+		return string(text), err
+	}
 }
 
 // service is one of them by name.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,23 +21,42 @@ func (w *world) services() health.Services {
 	return health.Services{Auth: []string{w.auth}, Chat: []string{w.chat}, Logd: []string{w.logdOps}, LogdOps: []string{w.logdOps}}
 }
 
-// ms runs a check that gives a number.
-func ms(t *testing.T, c health.Check, params ...string) float64 {
+const (
+	login     = "chatlab.auth.login"
+	roundTrip = "chatlab.chat.roundtrip"
+)
+
+// checks makes the checks of the world, with an account in a folder.
+func (w *world) checks(t *testing.T, dir string) *health.Checks {
 	t.Helper()
-	text, err := c.Run(t.Context(), params)
+	return checks(t, health.Config{Node: "log", DataDir: dir, Services: w.services()})
+}
+
+// ms asks for a number.
+func ms(t *testing.T, c *health.Checks, key string) {
+	t.Helper()
+	text, err := c.Value(t.Context(), key)
 	if err != nil {
-		t.Fatalf("%s: %v", c.Key(), err)
+		t.Fatalf("%s: %v", key, err)
 	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || v < 0 {
-		t.Fatalf("%s: %q", c.Key(), text)
+	if v, err := strconv.ParseFloat(text, 64); err != nil || v < 0 {
+		t.Fatalf("%s: %q", key, text)
 	}
-	return v
+}
+
+// unkept returns the function of a check: it keeps no results.
+func unkept(t *testing.T, c *health.Checks, key string) func(context.Context, []string) (string, error) {
+	t.Helper()
+	i := slices.IndexFunc(c.All(), func(check health.Check) bool { return check.Key == key })
+	if i < 0 {
+		t.Fatalf("no check %s", key)
+	}
+	return c.All()[i].Run
 }
 
 func TestAccountSignsUpOnceAndIsKept(t *testing.T) {
 	w, dir := newWorld(t), filepath.Join(t.TempDir(), "healthd")
-	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "Log Server!")))
+	ms(t, checks(t, health.Config{Node: "Log Server!", DataDir: dir, Services: w.services()}), login)
 	info, err := os.Stat(filepath.Join(dir, "account.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, %v", info, err)
@@ -47,13 +67,13 @@ func TestAccountSignsUpOnceAndIsKept(t *testing.T) {
 		t.Fatalf("%s, %v", data, err)
 	}
 	// Another process, the same folder: the same account.
-	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
+	ms(t, w.checks(t, dir), login)
 	if w.signups != 1 || w.logins != 2 || w.wrong != 0 {
 		t.Errorf("%d sign-ups, %d sign-ins, %d with a wrong password", w.signups, w.logins, w.wrong)
 	}
 	// The users were purged: it signs up again, as the same.
 	w.with(func() { clear(w.users) })
-	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
+	ms(t, w.checks(t, dir), login)
 	if w.signups != 2 || w.users[cred.ID] != cred.Passwd {
 		t.Errorf("%d sign-ups", w.signups)
 	}
@@ -64,10 +84,10 @@ func TestAccountSignsUpOnceForManyAtOnce(t *testing.T) {
 	w, dir := newWorld(t), t.TempDir()
 	var all sync.WaitGroup
 	for range 4 {
-		account := health.NewAccount(dir, "log")
+		signIn := unkept(t, w.checks(t, dir), login)
 		for range 4 {
 			all.Go(func() {
-				if _, err := health.NewLogin(w.services(), account).Run(t.Context(), nil); err != nil {
+				if _, err := signIn(t.Context(), nil); err != nil {
 					t.Error(err)
 				}
 			})
@@ -94,7 +114,7 @@ func TestAccountOfAnEarlierVersionIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ms(t, health.NewLogin(w.services(), health.NewAccount(dir, "log")))
+	ms(t, w.checks(t, dir), login)
 	data, _ := os.ReadFile(path)
 	if info, err := os.Stat(path); err != nil || root && info.Sys().(*syscall.Stat_t).Uid != nobody || info.Mode().Perm() != 0o600 {
 		t.Errorf("another owner or mode: %v, %v", info, err)
@@ -107,36 +127,38 @@ func TestAccountOfAnEarlierVersionIsKept(t *testing.T) {
 func TestAccountTakesAnotherIDWhenItsOwnIsTaken(t *testing.T) {
 	w, dir := newWorld(t), t.TempDir()
 	w.taken = true
-	login := func() error {
-		_, err := health.NewLogin(w.services(), health.NewAccount(dir, "log")).Run(t.Context(), nil)
+	signIn := func() error {
+		_, err := w.checks(t, dir).Value(t.Context(), login)
 		return err
 	}
-	if err := login(); !errs.Is(err, errs.Failed) {
+	if err := signIn(); !errs.Is(err, errs.Failed) {
 		t.Fatal(err)
 	}
 	w.with(func() { w.taken = false })
-	if err := login(); err != nil {
+	if err := signIn(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestSyntheticChecksSayWhyTheyFail(t *testing.T) {
 	w := newWorld(t)
-	account := health.NewAccount(t.TempDir(), "log")
 	gone := health.Services{Auth: []string{dead(t)}, Chat: []string{dead(t)}}
-	for want, check := range map[string]health.Check{
-		"No data_dir is configured for the account of the checks.": health.NewLogin(w.services(), health.NewAccount("", "log")),
-		"No address of auth is configured.":                        health.NewLogin(health.Services{}, account),
-		"No address of chat is configured.":                        health.NewRoundtrip(health.Services{}, account),
-		"No ops listener of logd is configured.":                   health.NewLag(gone, account),
-		gone.Auth[0] + " does not answer.":                         health.NewLogin(gone, account),
+	for want, ask := range map[string]struct {
+		cfg health.Config
+		key string
+	}{
+		"No data_dir is configured for the account of the checks.":       {health.Config{Services: w.services()}, login},
+		"No address of auth is configured.":                              {health.Config{DataDir: t.TempDir()}, login},
+		"No address of chat is configured.":                              {health.Config{DataDir: t.TempDir()}, roundTrip},
+		"No ops listener of logd is configured.":                         {health.Config{DataDir: t.TempDir(), Services: gone}, "chatlab.events.lag"},
+		"the auth server at http://" + gone.Auth[0] + " does not answer": {health.Config{DataDir: t.TempDir(), Services: gone}, login},
 	} {
-		if v, err := check.Run(t.Context(), nil); err == nil || errs.Public(err) != want {
-			t.Errorf("%s: %q, %v; want %q", check.Key(), v, err, want)
+		if v, err := checks(t, ask.cfg).Value(t.Context(), ask.key); err == nil || errs.Public(err) != want {
+			t.Errorf("%s: %q, %v; want %q", ask.key, v, err, want)
 		}
 	}
 	w.with(func() { w.refuse = "unavailable" })
-	_, err := health.NewRoundtrip(w.services(), account).Run(t.Context(), nil)
+	_, err := w.checks(t, t.TempDir()).Value(t.Context(), roundTrip)
 	if want := w.chat + " refuses: unavailable: no"; err == nil || errs.Public(err) != want {
 		t.Errorf("%v, want %q", err, want)
 	}
@@ -144,34 +166,38 @@ func TestSyntheticChecksSayWhyTheyFail(t *testing.T) {
 
 func TestRoundtripGoesOnWithoutTheAuthServer(t *testing.T) {
 	w := newWorld(t)
-	account := health.NewAccount(t.TempDir(), "log")
-	ms(t, health.NewRoundtrip(w.services(), account))
-	logins := w.logins
-	without := w.services()
-	without.Auth = []string{dead(t)}
-	ms(t, health.NewRoundtrip(without, account), w.chat)
-	if w.logins != logins {
-		t.Errorf("it signed in again")
+	say := unkept(t, w.checks(t, t.TempDir()), roundTrip)
+	run := func() error {
+		_, err := say(t.Context(), nil)
+		return err
 	}
+	if err := run(); err != nil {
+		t.Fatal(err)
+	}
+	logins := w.logins
+	w.with(func() { w.down = true })
+	if err := run(); err != nil || w.logins != logins {
+		t.Errorf("without the auth server: %v, %d sign-ins", err, w.logins-logins)
+	}
+	w.with(func() { w.down = false })
 	// A token that is refused is not used again.
 	w.with(func() { w.refuse = "bad_token" })
-	if _, err := health.NewRoundtrip(w.services(), account).Run(t.Context(), nil); !errs.Is(err, errs.BadToken) {
+	if err := run(); !errs.Is(err, errs.BadToken) {
 		t.Errorf("%v", err)
 	}
 	w.with(func() { w.refuse = "" })
-	ms(t, health.NewRoundtrip(w.services(), account))
-	if w.logins != logins+1 {
-		t.Errorf("it did not sign in again")
+	if err := run(); err != nil || w.logins != logins+1 {
+		t.Errorf("it did not sign in again: %v, %d sign-ins", err, w.logins-logins)
 	}
 }
 
 // The checks keep their results: asking often makes no work for others.
 func TestDearResultsAreKept(t *testing.T) {
 	w := newWorld(t)
-	login := health.NewLogin(w.services(), health.NewAccount(t.TempDir(), "log"))
-	first, err := login.Run(t.Context(), nil)
+	c := w.checks(t, t.TempDir())
+	first, err := c.Value(t.Context(), login)
 	for range 20 {
-		if again, err := login.Run(t.Context(), nil); again != first || err != nil {
+		if again, err := c.Value(t.Context(), login); again != first || err != nil {
 			t.Fatalf("%q, %v; first %q", again, err, first)
 		}
 	}
@@ -182,14 +208,13 @@ func TestDearResultsAreKept(t *testing.T) {
 
 func TestLagGrowsWhileTheLogStandsStill(t *testing.T) {
 	w := newWorld(t)
-	account := health.NewAccount(t.TempDir(), "log")
-	// Each call is of a check of its own, as the result is kept for a while: the
-	// probes on their way belong to the check.
-	lag := health.UncachedLag(w.services(), account)
+	const key = "chatlab.events.lag"
+	dir := t.TempDir()
+	lag := unkept(t, w.checks(t, dir), key)
 	run := func() float64 {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		text, err := lag.Run(ctx, nil)
+		text, err := lag(ctx, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,16 +240,16 @@ func TestLagGrowsWhileTheLogStandsStill(t *testing.T) {
 	}
 	gone := w.services() // a log server that is down has stored nothing
 	gone.LogdOps = []string{dead(t)}
-	lag = health.UncachedLag(gone, account)
+	lag = unkept(t, checks(t, health.Config{DataDir: dir, Services: gone}), key)
 	for first = run(); run() <= first; {
 		if t.Context().Err() != nil {
 			t.Fatal("the lag does not grow without a log server")
 		}
 	}
-	lag = health.UncachedLag(w.services(), account)
+	lag = unkept(t, w.checks(t, dir), key)
 	w.with(func() { w.away = true })
 	want := w.logdOps + " has no metric chatlab_logd_newest_timestamp_seconds: is it another version?"
-	if v, err := lag.Run(t.Context(), nil); err == nil || errs.Public(err) != want {
+	if v, err := lag(t.Context(), nil); err == nil || errs.Public(err) != want {
 		t.Errorf("%q, %v", v, err)
 	}
 }
@@ -233,16 +258,16 @@ func TestLagOfOneServiceWhileTheOtherIsDown(t *testing.T) {
 	w := newWorld(t)
 	s := w.services()
 	s.Chat = []string{dead(t)}
-	lag := health.UncachedLag(s, health.NewAccount(t.TempDir(), "log"))
+	lag := unkept(t, checks(t, health.Config{DataDir: t.TempDir(), Services: s}), "chatlab.events.lag")
 	for _, params := range [][]string{nil, {"auth"}} {
-		if v, err := lag.Run(t.Context(), params); err != nil {
+		if v, err := lag(t.Context(), params); err != nil {
 			t.Errorf("%v: %q, %v", params, v, err)
 		}
 	}
-	if v, err := lag.Run(t.Context(), []string{"chat"}); err == nil {
+	if v, err := lag(t.Context(), []string{"chat"}); err == nil {
 		t.Errorf("chat: %q", v)
 	}
-	if _, err := lag.Run(t.Context(), []string{"mail"}); !errs.Is(err, errs.BadRequest) {
+	if _, err := lag(t.Context(), []string{"mail"}); !errs.Is(err, errs.BadRequest) {
 		t.Errorf("mail: %v", err)
 	}
 }

@@ -29,16 +29,12 @@ func TestAuthServerWithTLSIsUpOnlyByItsCA(t *testing.T) {
 		"0": {{Auth: auth, AuthTLS: true}, {Auth: auth}}, // the system's CAs; no TLS
 	} {
 		for _, s := range s {
-			up, err := health.NewUp(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := up.Run(t.Context(), []string{"auth"}); err != nil || got != want {
+			if got, err := checks(t, health.Config{Services: s}).Value(t.Context(), "chatlab.up[auth]"); err != nil || got != want {
 				t.Errorf("%+v: %q, %v; want %s", s, got, err, want)
 			}
 		}
 	}
-	if _, err := health.NewUp(health.Services{Auth: auth, AuthTLS: true, CA: ca + ".gone"}); err == nil {
+	if _, err := health.New(health.Config{Services: health.Services{Auth: auth, AuthTLS: true, CA: ca + ".gone"}}); err == nil {
 		t.Error("a CA that is not there is taken")
 	}
 }

@@ -3,7 +3,6 @@ package health_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,8 +40,8 @@ func ops(t *testing.T) (addr string, served *atomic.Int64) {
 func TestMetricsAreSummed(t *testing.T) {
 	a, served := ops(t)
 	b, _ := ops(t)
-	s := health.Services{AuthOps: []string{a, b}, ChatOps: []string{dead(t)}, AuthLoggerOps: []string{a}, ChatLoggerOps: []string{b}}
-	r := health.NewRegistry(health.NewMetric(s), health.NewBacklog(s))
+	s := health.Services{Auth: []string{a, b}, AuthOps: []string{a, b}, Chat: []string{a}, ChatOps: []string{dead(t)}, AuthLoggerOps: []string{a}, ChatLoggerOps: []string{b}}
+	r := checks(t, health.Config{Services: s})
 	for key, want := range map[string]string{
 		`chatlab.metric[auth,chatlab_auth_requests_total]`:                                 "16",
 		`chatlab.metric[auth,"chatlab_auth_requests_total{call=\"login\"}"]`:               "14",
@@ -79,15 +78,19 @@ type db struct{ err error }
 func (d db) Ping(context.Context) error { return d.err }
 
 func TestDatabasePing(t *testing.T) {
-	for want, check := range map[string]health.Check{
-		"1": health.NewDatabase("mariadb", db{}),
-		"0": health.NewDatabase("mongodb", db{errors.New("away")}),
+	for key, cfg := range map[string]health.Config{
+		"chatlab.mariadb.ping": {MariaDB: db{}, MongoDB: db{errors.New("away")}},
+		"chatlab.mongodb.ping": {MongoDB: db{}, MariaDB: db{errors.New("away")}},
 	} {
-		if v, err := check.Run(t.Context(), nil); v != want || err != nil {
-			t.Errorf("%s: %q, %v", check.Key(), v, err)
+		c := checks(t, cfg)
+		other := map[string]string{"chatlab.mariadb.ping": "chatlab.mongodb.ping", "chatlab.mongodb.ping": "chatlab.mariadb.ping"}[key]
+		for key, want := range map[string]string{key: "1", other: "0"} {
+			if v, err := c.Value(t.Context(), key); v != want || err != nil {
+				t.Errorf("%s: %q, %v; want %s", key, v, err, want)
+			}
 		}
 	}
-	if _, err := health.NewDatabase("mariadb", nil).Run(t.Context(), nil); err == nil || errs.Public(err) != "No mariadb is configured." {
+	if _, err := checks(t, health.Config{}).Value(t.Context(), "chatlab.mariadb.ping"); err == nil || errs.Public(err) != "No mariadb is configured." {
 		t.Errorf("%v", err)
 	}
 }
@@ -103,50 +106,49 @@ func TestDaysOfCertificates(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	days := func(c health.Check, params ...string) float64 {
-		text, err := c.Run(t.Context(), params)
+	days := func(c *health.Checks, key string) float64 {
+		text, err := c.Value(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v, _ := strconv.ParseFloat(text, 64)
 		return v
 	}
-	c := health.NewCert([]string{ends, empty}, health.Services{Logd: []string{addr}})
-	if v := days(c, ends); v < 9.9 || v > 10 {
+	c := checks(t, health.Config{Certs: []string{ends, empty}, Services: health.Services{Logd: []string{addr}}})
+	if v := days(c, daysOf(ends)); v < 9.9 || v > 10 {
 		t.Errorf("the file: %g", v)
 	}
-	if v := days(c, addr); v < 365 {
+	if v := days(c, daysOf(addr)); v < 365 {
 		t.Errorf("the server: %g", v)
 	}
-	if v := days(health.NewCert([]string{ends}, health.Services{Logd: []string{addr}})); v < 9.9 || v > 10 {
+	if v := days(checks(t, health.Config{Certs: []string{ends}, Services: health.Services{Logd: []string{addr}}}), "chatlab.cert.days"); v < 9.9 || v > 10 {
 		t.Errorf("the first of all: %g", v)
 	}
-	plain, _ := net.Listen("tcp", "127.0.0.1:0")
-	t.Cleanup(func() { _ = plain.Close() })
-	for want, run := range map[string]func() (string, error){
-		empty + " has no certificate.":                           func() (string, error) { return c.Run(t.Context(), []string{empty}) },
-		`"/etc/passwd" is neither a configured file nor a logd.`: func() (string, error) { return c.Run(t.Context(), []string{"/etc/passwd"}) },
-		"No certificate is configured.":                          func() (string, error) { return health.NewCert(nil, health.Services{}).Run(t.Context(), nil) },
-		filepath.Join(dir, "no.pem") + " cannot be read.": func() (string, error) {
-			return health.NewCert([]string{filepath.Join(dir, "no.pem")}, health.Services{}).Run(t.Context(), nil)
-		},
+	gone := filepath.Join(dir, "no.pem")
+	for want, ask := range map[string]struct {
+		certs []string
+		key   string
+	}{
+		empty + " has no certificate.":                           {[]string{empty}, daysOf(empty)},
+		`"/etc/passwd" is neither a configured file nor a logd.`: {[]string{empty}, daysOf("/etc/passwd")},
+		"No certificate is configured.":                          {nil, "chatlab.cert.days"},
+		gone + " cannot be read.":                                {[]string{gone}, "chatlab.cert.days"},
 	} {
-		if v, err := run(); err == nil || errs.Public(err) != want {
+		if v, err := checks(t, health.Config{Certs: ask.certs}).Value(t.Context(), ask.key); err == nil || errs.Public(err) != want {
 			t.Errorf("%q, %v; want %q", v, err, want)
 		}
 	}
 }
 
+func daysOf(place string) string { return `chatlab.cert.days["` + place + `"]` }
+
 func TestDiscoveryOfOneService(t *testing.T) {
-	d, err := health.NewDiscovery("log", health.Services{Auth: []string{"192.0.2.1:1"}, Chat: []string{"192.0.2.2:2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := checks(t, health.Config{Node: "log", Services: health.Services{Auth: []string{"192.0.2.1:1"}, Chat: []string{"192.0.2.2:2"}}})
 	want := `[{"{#ADDRESS}":"192.0.2.2","{#MEMBER}":"192.0.2.2:2","{#NODE}":"log","{#OPS}":"","{#PORT}":"2","{#SERVICE}":"chat"}]`
-	if got, err := d.Run(t.Context(), []string{"chat"}); got != want || err != nil {
+	if got, err := c.Value(t.Context(), "chatlab.discovery[chat]"); got != want || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
-	if _, err := d.Run(t.Context(), []string{"mail"}); !errs.Is(err, errs.BadRequest) {
+	if _, err := c.Value(t.Context(), "chatlab.discovery[mail]"); !errs.Is(err, errs.BadRequest) {
 		t.Errorf("mail: %v", err)
 	}
 }

@@ -150,19 +150,13 @@ func TestEveryItemIsComplete(t *testing.T) {
 // healthdKeys are the names of the keys that healthd answers.
 func healthdKeys(t *testing.T) []string {
 	t.Helper()
-	up, err := health.NewUp(health.Services{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	discovery, err := health.NewDiscovery("", health.Services{})
+	checks, err := health.New(health.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []string
-	for _, c := range []health.Check{up, discovery, health.NewMembers(up), health.NewExpected(up), health.NewGalera(nil, 0), health.NewLogin(health.Services{}, nil), health.NewRoundtrip(health.Services{}, nil),
-		health.NewLag(health.Services{}, nil), health.NewBacklog(health.Services{}), health.NewDatabase("mariadb", nil),
-		health.NewDatabase("mongodb", nil), health.NewCert(nil, health.Services{}), health.NewMetric(health.Services{})} {
-		out = append(out, c.Key())
+	for _, c := range checks.All() {
+		out = append(out, c.Key)
 	}
 	return out
 }

@@ -60,7 +60,7 @@ func defaults() config {
 
 // agent is what answers keys, and what it holds open.
 type agent struct {
-	checks *health.Registry
+	checks *health.Checks
 	close  []func() error
 }
 
@@ -73,14 +73,6 @@ func (a *agent) Close() {
 // newAgent makes the checks. It waits for nobody. Fails with code usage.
 func newAgent(cfg config) (*agent, error) {
 	a := &agent{}
-	up, err := health.NewUp(cfg.Services)
-	if err != nil {
-		return nil, err
-	}
-	discovery, err := health.NewDiscovery(cfg.Node, cfg.Services)
-	if err != nil {
-		return nil, err
-	}
 	maria, member, err := a.openMaria(cfg.MariaDB)
 	if err != nil {
 		return nil, err
@@ -90,19 +82,14 @@ func newAgent(cfg config) (*agent, error) {
 		a.Close()
 		return nil, err
 	}
-	var events health.Check = health.NewDatabase("mongodb", mongo)
-	if cfg.ByLogd {
-		events = health.NewDatabaseByLogd(cfg.Services.LogdOps)
+	a.checks, err = health.New(health.Config{
+		Node: cfg.Node, Version: app.Version(), DataDir: cfg.DataDir, Services: cfg.Services, Certs: cfg.Certs,
+		MariaDB: maria, Cluster: member, Members: cfg.MariaDB.Members, MongoDB: mongo, ByLogd: cfg.ByLogd,
+	})
+	if err != nil {
+		a.Close()
+		return nil, err
 	}
-	account := health.NewAccount(cfg.DataDir, cfg.Node)
-	a.checks = health.NewRegistry(
-		health.Ping{}, health.AgentVersion(app.Version()), health.Hostname(cfg.Node), up, discovery,
-		health.NewMembers(up), health.NewExpected(up),
-		health.NewLogin(cfg.Services, account), health.NewRoundtrip(cfg.Services, account),
-		health.NewLag(cfg.Services, account), health.NewBacklog(cfg.Services),
-		health.NewDatabase("mariadb", maria), events, health.NewGalera(member, cfg.MariaDB.Members),
-		health.NewCert(cfg.Certs, cfg.Services), health.NewMetric(cfg.Services),
-	)
 	return a, nil
 }
 

@@ -115,8 +115,8 @@ func listCommand(env *app.Env) *cobra.Command {
 				return err
 			}
 			defer agent.Close()
-			for _, c := range agent.checks.Checks() {
-				if _, err := fmt.Fprintf(env.Stdout, "%-22s %s\n", c.Key(), c.About()); err != nil {
+			for _, c := range agent.checks.All() {
+				if _, err := fmt.Fprintf(env.Stdout, "%-22s %s\n", c.Key, c.About); err != nil {
 					return err
 				}
 			}

@@ -64,7 +64,7 @@ func split(args []string) (words, flags []string) {
 
 // valuesOf takes the values; a key without one is an error, as a trapper item
 // cannot be told a reason.
-func valuesOf(ctx context.Context, checks *health.Registry, host string, words []string) ([]zbx.Value, error) {
+func valuesOf(ctx context.Context, checks *health.Checks, host string, words []string) ([]zbx.Value, error) {
 	var out []zbx.Value
 	for _, word := range words {
 		key, value, given := cutValue(word)

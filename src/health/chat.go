@@ -9,52 +9,22 @@ import (
 	"chatlab/src/wire"
 )
 
-// Roundtrip is chatlab.chat.roundtrip[(ADDRESS)]: the milliseconds from sending
-// a line to its coming back, which means that it is stored and shown, with the
-// member at the address, or with the slowest of all.
-type Roundtrip struct {
-	services Services
-	account  *Account
-}
-
-// NewRoundtrip makes the check.
-func NewRoundtrip(s Services, a *Account) Check { return Cached(&Roundtrip{s, a}, dear) }
-
 // room is where the checks talk, apart from people.
 const room = "healthd"
 
-// Key implements [Check].
-func (*Roundtrip) Key() string { return "chatlab.chat.roundtrip" }
-
-// About implements [Check].
-func (*Roundtrip) About() string {
-	return "[HOST:PORT] milliseconds until a line said to that chatd comes back, without it the slowest of all"
-}
-
-// Run implements [Check].
-func (r *Roundtrip) Run(ctx context.Context, params []string) (string, error) {
-	members, err := r.services.members("chat", params)
-	if err != nil {
-		return "", err
+// roundTrip is the milliseconds from sending a line to its coming back, which means that
+// it is stored and shown.
+func (s Services) roundTrip(a *account) func(context.Context, []string) (string, error) {
+	return func(ctx context.Context, params []string) (string, error) {
+		return s.slowest(ctx, "chat", params, func(ctx context.Context, m member) (time.Duration, error) {
+			return a.say(ctx, m, s, "round trip")
+		})
 	}
-	auth, err := r.services.list()
-	if err != nil {
-		return "", err
-	}
-	var slowest time.Duration
-	for _, m := range members {
-		took, err := r.account.say(ctx, m, auth[0].members, "round trip")
-		if err != nil {
-			return "", err
-		}
-		slowest = max(slowest, took)
-	}
-	return milliseconds(slowest), nil
 }
 
 // say says one line to a chat server and waits for it to come back.
-func (a *Account) say(ctx context.Context, m member, auth []member, text string) (time.Duration, error) {
-	token, err := a.access(ctx, auth)
+func (a *account) say(ctx context.Context, m member, s Services, text string) (time.Duration, error) {
+	token, err := a.access(ctx, s)
 	if err != nil {
 		return 0, err
 	}

@@ -14,18 +14,17 @@ import (
 	"chatlab/src/wait"
 )
 
-// Lag is chatlab.events.lag[(auth|chat)]: the seconds from an event's birth to
-// its being stored, measured with an event of healthd's own account: a sign-in,
-// a line of chat, or the slower of both. While the event is not there, it is the
+// lag is the seconds from an event's birth to its being stored, measured with an event
+// of healthd's own account: a sign-in, a line of chat, or the slower of both. While the event is not there, it is the
 // time since its birth: it grows for as long as the event log stands still.
 //
 // That it is there the log servers tell, by the birth of the newest event that
 // they have stored of a service: an answer that costs the same however much the
 // log database holds. Births are told by the services' clocks, to the second:
 // where others make events too, the lag may be told too short by clockError.
-type Lag struct {
+type lag struct {
 	services Services
-	account  *Account
+	account  *account
 	probes   map[string]*lagProbe
 }
 
@@ -36,17 +35,8 @@ type lagProbe struct {
 	born time.Time // zero: none
 }
 
-// NewLag makes the check.
-func NewLag(s Services, a *Account) Check {
-	return Cached(&Lag{s, a, map[string]*lagProbe{"auth": {}, "chat": {}}}, dear)
-}
-
-// Key implements [Check].
-func (*Lag) Key() string { return "chatlab.events.lag" }
-
-// About implements [Check].
-func (*Lag) About() string {
-	return "[auth|chat] seconds until an event of that service is stored, without it the slower of both"
+func newLag(s Services, a *account) *lag {
+	return &lag{s, a, map[string]*lagProbe{"auth": {}, "chat": {}}}
 }
 
 // newest is the log servers' metric, for each service whose events they store.
@@ -63,19 +53,16 @@ const (
 	pollReserve = 300 * time.Millisecond // left to answer in
 )
 
-// Run implements [Check].
-func (l *Lag) Run(ctx context.Context, params []string) (string, error) {
+func (l *lag) run(ctx context.Context, params []string) (string, error) {
 	kinds := []string{"auth", "chat"}
+	one, err := oneOf(params, kinds...)
 	switch {
 	case len(l.services.LogdOps) == 0:
 		return "", errs.E(errs.Failed, "No ops listener of logd is configured.")
-	case len(params) > 1:
-		return "", errs.E(errs.BadRequest, "Too many parameters.")
-	case len(params) == 1 && params[0] != "":
-		if !slices.Contains(kinds, params[0]) {
-			return "", errs.E(errs.BadRequest, "Give auth or chat.")
-		}
-		kinds = params
+	case err != nil:
+		return "", err
+	case one != "":
+		kinds = []string{one}
 	}
 	lags, faults := make([]time.Duration, len(kinds)), make([]error, len(kinds))
 	var all sync.WaitGroup
@@ -92,7 +79,7 @@ func (l *Lag) Run(ctx context.Context, params []string) (string, error) {
 
 // measure looks for the event that is on its way. One that a former call left
 // behind and that has come meanwhile tells nothing: then another is sent.
-func (l *Lag) measure(ctx context.Context, kind string) (time.Duration, error) {
+func (l *lag) measure(ctx context.Context, kind string) (time.Duration, error) {
 	p := l.probes[kind]
 	p.turn.Lock()
 	defer p.turn.Unlock()
@@ -128,12 +115,8 @@ func (l *Lag) measure(ctx context.Context, kind string) (time.Duration, error) {
 }
 
 // cause makes an event, born now.
-func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
-	members, err := l.services.members(kind, nil)
-	if err != nil {
-		return err
-	}
-	auth, err := l.services.list()
+func (l *lag) cause(ctx context.Context, kind string, p *lagProbe) error {
+	members, _, err := l.services.members(kind)
 	if err != nil {
 		return err
 	}
@@ -144,7 +127,7 @@ func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
 			_, err = l.account.signIn(ctx, m)
 			p.born = time.Now() // a password takes a while
 		} else {
-			_, err = l.account.say(ctx, m, auth[0].members, "event "+random(8))
+			_, err = l.account.say(ctx, m, l.services, "event "+random(8))
 		}
 		if err == nil {
 			return nil
@@ -156,7 +139,7 @@ func (l *Lag) cause(ctx context.Context, kind string, p *lagProbe) error {
 // stored asks the log servers whether one of them has stored an event of that
 // service born then or later. One that does not answer has stored nothing; that
 // it is down has its own alarm.
-func (l *Lag) stored(ctx context.Context, kind string, born time.Time) (bool, error) {
+func (l *lag) stored(ctx context.Context, kind string, born time.Time) (bool, error) {
 	for _, addr := range l.services.LogdOps {
 		page, err := scrape(ctx, addr)
 		if err != nil {
@@ -173,4 +156,26 @@ func (l *Lag) stored(ctx context.Context, kind string, born time.Time) (bool, er
 		}
 	}
 	return false, nil
+}
+
+// backlog is the bytes of events that no log server has stored yet, as the loggers know
+// them.
+func (s Services) backlog(from *scraper) func(context.Context, []string) (string, error) {
+	return func(ctx context.Context, params []string) (string, error) {
+		one, err := oneOf(params, "auth", "chat")
+		if err != nil {
+			return "", err
+		}
+		var addrs []string
+		if one != "chat" {
+			addrs = append(addrs, s.AuthLoggerOps...)
+		}
+		if one != "auth" {
+			addrs = append(addrs, s.ChatLoggerOps...)
+		}
+		if len(addrs) == 0 {
+			return "", errs.E(errs.Failed, "No ops listener of a logger is configured.")
+		}
+		return from.sum(ctx, addrs, metrics.Named("chatlab_logger_backlog_bytes"))
+	}
 }
