@@ -40,16 +40,32 @@ type writer struct {
 	line     uint64        // lines of run up to off
 	own      []byte        // lines of its own that go next
 	idle     chan struct{} // closed when the owner lets go; nil if nobody waits
-	owned    bool
-	blocked  bool // the owner waits for the socket
+	owner    owner
+	stage    stage
 	roomLast bool // the last write was the room's
-	closing  bool // nothing of the room any more
-	cut      bool // too far behind
-	dead     bool // nothing more will be written
 
 	now []byte // of the owner: what try writes
 	n   int    // of the owner: what try has written
 }
+
+// owner says whether somebody owns a writer.
+type owner int
+
+const (
+	nobody  owner = iota
+	writing       // the socket takes what the owner has at once
+	waiting       // the owner waits for the socket
+)
+
+// stage is how far a writer has come towards its end. It never goes back.
+type stage int
+
+const (
+	open    stage = iota
+	closing       // nothing of the room any more
+	cut           // too far behind
+	ended         // nothing more will be written
+)
 
 func newWriter(conn *net.TCPConn, stats *Metrics, tasks *sync.WaitGroup) (*writer, error) {
 	raw, err := conn.SyscallConn()
@@ -78,12 +94,12 @@ func newSecureWriter(conn net.Conn, stats *Metrics, tasks *sync.WaitGroup) *writ
 // is the fan-out's hot path: one write for all that the connection lacks.
 func (w *writer) flush() {
 	w.mu.Lock()
-	if w.owned || w.dead {
+	if w.owner != nobody || w.stage == ended {
 		w.cutIfBehind()
 		w.mu.Unlock()
 		return
 	}
-	w.owned = true
+	w.owner = writing
 	for {
 		p, ok := w.next()
 		if !ok {
@@ -107,7 +123,7 @@ func (w *writer) flush() {
 
 // wait hands the ownership to a goroutine that waits for the socket, and unlocks.
 func (w *writer) wait(p []byte) {
-	w.blocked = true
+	w.owner = waiting
 	w.tasks.Add(1)
 	go w.drain(p)
 	w.mu.Unlock()
@@ -116,16 +132,16 @@ func (w *writer) wait(p []byte) {
 // next gives the owner its next bytes, always whole lines. If there are none it
 // lets go of the ownership and of the lock, and ok is false.
 func (w *writer) next() (p []byte, ok bool) {
-	if w.dead {
+	if w.stage == ended {
 		w.letGo()
 		return nil, false
 	}
 	// The room's lines go first, so that an answer comes after the lines that
 	// its asker said before, but not twice: a busy room must not hold answers up.
-	if w.run != nil && !w.closing && !(w.roomLast && len(w.own) > 0) {
+	if w.run != nil && w.stage == open && !(w.roomLast && len(w.own) > 0) {
 		p, line, inReach := w.run.view(w.off)
 		if !inReach {
-			w.cut = true
+			w.stage = cut
 			return nil, w.giveUp()
 		}
 		if len(p) > 0 {
@@ -154,7 +170,7 @@ func (w *writer) giveUp() bool {
 }
 
 func (w *writer) letGo() {
-	w.owned, w.blocked = false, false
+	w.owner = nobody
 	w.now = nil
 	if w.idle != nil {
 		close(w.idle)
@@ -165,7 +181,7 @@ func (w *writer) letGo() {
 
 // cutIfBehind ends the wait of an owner whose socket takes too little.
 func (w *writer) cutIfBehind() {
-	if !w.blocked || w.cut || w.dead {
+	if w.owner != waiting || w.stage >= cut {
 		return
 	}
 	behind := uint64(len(w.own))
@@ -174,7 +190,7 @@ func (w *writer) cutIfBehind() {
 		behind += end - w.off
 	}
 	if behind > MaxBehind {
-		w.cut = true
+		w.stage = cut
 		_ = w.conn.SetWriteDeadline(time.Unix(1, 0))
 	}
 }
@@ -185,14 +201,12 @@ func (w *writer) drain(p []byte) {
 	for {
 		rest, err := w.write(p)
 		w.mu.Lock()
-		if err != nil || w.cut {
+		if err != nil || w.stage == cut {
 			w.mu.Unlock()
 			w.fail(rest, err)
 			return
 		}
-		if !w.cut {
-			_ = w.conn.SetWriteDeadline(time.Time{}) // flush needs none: it never waits
-		}
+		_ = w.conn.SetWriteDeadline(time.Time{}) // flush needs none: it never waits
 		var ok bool
 		if p, ok = w.next(); !ok {
 			return
@@ -205,12 +219,12 @@ func (w *writer) drain(p []byte) {
 func (w *writer) write(p []byte) ([]byte, error) {
 	for len(p) > 0 {
 		w.mu.Lock()
-		if w.cut {
+		if w.stage == cut {
 			w.mu.Unlock()
 			return p, os.ErrDeadlineExceeded
 		}
 		limit := writeTimeout
-		if w.closing {
+		if w.stage == closing {
 			limit = lastTimeout
 		}
 		err := w.conn.SetWriteDeadline(time.Now().Add(limit))
@@ -231,7 +245,7 @@ func (w *writer) write(p []byte) ([]byte, error) {
 // told so, if it takes the rest of its line and the refusal within a second.
 func (w *writer) fail(rest []byte, err error) {
 	w.mu.Lock()
-	isSlow := w.cut || (errors.Is(err, os.ErrDeadlineExceeded) && !w.closing)
+	isSlow := w.stage == cut || (errors.Is(err, os.ErrDeadlineExceeded) && w.stage != closing)
 	w.mu.Unlock()
 	if isSlow {
 		w.stats.refused(errs.SlowConsumer)
@@ -243,7 +257,7 @@ func (w *writer) fail(rest []byte, err error) {
 		_, _ = w.conn.Write(append(bytes.Clone(rest), w.slow()...))
 	}
 	w.mu.Lock()
-	w.dead = true
+	w.stage = ended
 	sever(w.conn) // the reading half sees it
 	w.letGo()
 }
@@ -261,12 +275,12 @@ func (w *writer) send(p []byte) {
 func (w *writer) acquire(ctx context.Context) error {
 	for {
 		w.mu.Lock()
-		if w.dead {
+		if w.stage == ended {
 			w.mu.Unlock()
 			return net.ErrClosed
 		}
-		if !w.owned {
-			w.owned = true
+		if w.owner == nobody {
+			w.owner = writing
 			w.mu.Unlock()
 			return nil
 		}
@@ -290,11 +304,11 @@ func (w *writer) whenIdle() <-chan struct{} {
 // put writes as the owner that acquire made, waiting for the socket.
 func (w *writer) put(p []byte) error {
 	w.mu.Lock()
-	w.blocked = true
+	w.owner = waiting
 	w.mu.Unlock()
 	rest, err := w.write(p)
 	w.mu.Lock()
-	w.blocked = false
+	w.owner = writing
 	w.mu.Unlock()
 	if err != nil {
 		w.fail(rest, err)
@@ -315,8 +329,8 @@ func (w *writer) release() {
 func (w *writer) hurry() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closing = true
-	if w.blocked {
+	w.stage = max(w.stage, closing)
+	if w.owner == waiting {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(lastTimeout))
 	}
 }
@@ -331,7 +345,7 @@ func (w *writer) finish(last []byte) {
 	w.flush()
 	w.mu.Lock()
 	var idle <-chan struct{}
-	if w.owned {
+	if w.owner != nobody {
 		idle = w.whenIdle()
 	}
 	w.mu.Unlock()
@@ -339,6 +353,6 @@ func (w *writer) finish(last []byte) {
 		<-idle // the owner has lastTimeout a piece at the most
 	}
 	w.mu.Lock()
-	w.dead = true
+	w.stage = ended
 	w.mu.Unlock()
 }
