@@ -40,7 +40,7 @@ down: build ## take the lab down; no process, no port left
 
 # Many packages wait for real servers most of their time, so more of them run at once than there are processors.
 test: build ## all tests, fuzzing and the local lab's check
-	.ci/packages chromium mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
+	.ci/packages chromium netcat-openbsd mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
 	CGO_ENABLED=1 go test -race -p 4 -timeout 30m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab
@@ -54,10 +54,12 @@ debian13: build ## three machines of Debian 13, a proven lab, and away again; ne
 rehearse: build ## CentOS 7's profile on machines of Debian 11, for each of INVENTORIES (lab and ha); needs root
 	.ci/rehearse $(INVENTORIES)
 
-full: build ## the stages that do not fit into CI: growing, power cuts, all incidents, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
+full: build ## the stages that do not fit into CI: growing, power cuts, all incidents, the documents' blocks for root and machines, HA of the rehearsal, e2e on Debian 13, virtual machines; needs root
 	.ci/grow
 	.ci/power
 	.ci/incidents
+	CHATLAB_DOCUMENTS=root go test ./src/cmd/lab -run '^TestDocumentsRun$$' -count=1 -v -timeout 60m
+	CHATLAB_DOCUMENTS=machines go test ./src/cmd/lab -run '^TestDocumentsRun$$' -count=1 -v -timeout 60m
 	.ci/rehearse ha
 	PROFILE=debian13 .ci/e2e
 	.ci/vm

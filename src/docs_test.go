@@ -73,6 +73,19 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// Commands stand in console blocks, which src/cmd/lab runs.
+func TestCommandsStandInConsoles(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```([^\n]*)\n(.*?)^```")
+	command := regexp.MustCompile(`(?m)^([$#] )?(bin/\w+|make|vagrant|ansible-playbook|sudo|curl) `)
+	for path, text := range documents(t) {
+		for _, m := range block.FindAllStringSubmatch(text, -1) {
+			if kind, _, _ := strings.Cut(m[1], " "); kind != "console" && command.MatchString(m[2]) {
+				t.Errorf("%s: commands in a block of kind %q: make it a console block:\n%s", path, kind, m[2])
+			}
+		}
+	}
+}
+
 func anchors(t *testing.T, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"chatlab/src/lab"
-	"chatlab/src/lab/inventory"
 	"chatlab/src/lab/local"
 	"chatlab/src/lab/local/supervisor"
 )
@@ -56,7 +54,7 @@ func (c checkout) must(args ...string) string {
 // Two labs run beside each other; each command means the one whose number it is given.
 func TestInstancesRunBesideEachOther(t *testing.T) {
 	c := newCheckout(t)
-	first := 1 + rand.IntN(inventory.MaxInstance-1)
+	first := twoInstances()
 	numbers := []string{fmt.Sprint(first), fmt.Sprint(first + 1)}
 	for _, n := range numbers {
 		state := filepath.Join(c.dir, ".lab", "instance-"+n)

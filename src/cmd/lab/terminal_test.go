@@ -18,6 +18,7 @@ type terminal struct {
 	name  string
 	user  string // that the client was given
 	cmd   *exec.Cmd
+	cut   bool // by Ctrl-C
 	in    io.WriteCloser
 	lines chan string
 	ended chan error
@@ -27,8 +28,7 @@ type terminal struct {
 }
 
 func (m *terminal) start(c *classroom, command string) error {
-	m.cmd = exec.Command("bash", "-c", command) // it becomes a command that stands alone, so that ^C is only for that
-	m.cmd.Dir, m.cmd.Env = c.dir, c.env
+	m.cmd = c.command(command)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not of the test
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -43,6 +43,7 @@ func (m *terminal) start(c *classroom, command string) error {
 	}
 	_ = w.Close()
 	m.lines, m.ended, m.all = make(chan string, 10000), make(chan error, 1), nil
+	m.cut = false
 	cmd, lines, ended := m.cmd, m.lines, m.ended
 	go func() {
 		for out := bufio.NewScanner(r); out.Scan(); {
@@ -59,21 +60,32 @@ func (m *terminal) start(c *classroom, command string) error {
 
 func (m *terminal) running() bool { return m.cmd != nil }
 
-func (m *terminal) wait() error {
+// finish waits for the end of the command, which must succeed. With whole, it must have
+// said nothing more.
+func (m *terminal) finish(whole bool) error {
 	if m.cmd == nil {
 		return nil
 	}
 	select {
 	case err := <-m.ended:
 		m.cmd = nil
-		return err
-	case <-time.After(lessonPatience):
-		return fmt.Errorf("it has not ended after %s", lessonPatience)
+		if err != nil && !m.cut {
+			return fmt.Errorf("%w\n%s", err, m.seen())
+		}
+	case <-time.After(documentPatience):
+		return fmt.Errorf("it has not ended after %s\n%s", documentPatience, m.seen())
 	}
+	for line := range m.lines {
+		if whole && !prompts.MatchString(line+" ") && strings.TrimSpace(line) != "" {
+			return fmt.Errorf("more came: %s", line)
+		}
+	}
+	return nil
 }
 
 func (m *terminal) interrupt() {
 	if m.cmd != nil {
+		m.cut = true // so it may say that it was interrupted
 		_ = syscall.Kill(-m.cmd.Process.Pid, syscall.SIGINT)
 	}
 }
@@ -129,7 +141,7 @@ func (m *terminal) sees(want string, skip bool) error {
 		parts = append(parts, strings.Join(strings.Fields(regexp.QuoteMeta(part)), `\s+`))
 	}
 	fits := regexp.MustCompile(`^\s*` + strings.Join(parts, `.*`) + `\s*$`)
-	late := time.After(lessonPatience)
+	late := time.After(documentPatience)
 	for {
 		select {
 		case line, ok := <-m.lines:
