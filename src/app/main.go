@@ -28,6 +28,16 @@ type Env struct {
 	Stderr  io.Writer
 }
 
+// Variable returns a variable of the environment, "" where there is none.
+func (e *Env) Variable(name string) string {
+	for _, kv := range e.Environ {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // Main runs a program until it returns or SIGINT or SIGTERM ends its context,
 // prints its error as `name: error: …` and `name: hint: …`, and returns the
 // exit status: 0 all well, 1 failed, 2 it could not run, 130 interrupted. A second signal kills

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chatlab/src/app"
 	"chatlab/src/lab"
 	"chatlab/src/lab/check"
 )
@@ -31,7 +30,7 @@ func checkCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runChecks(cmd.Context(), l, o.env, globs, o.json)
+			return o.runChecks(cmd.Context(), l, globs)
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only list the checks and what each proves")
@@ -41,27 +40,40 @@ func checkCommand(o *options) *cobra.Command {
 // runChecks runs the checks that the globs choose, all without any, and prints
 // each result, or with json one document. Codes: failed (a check failed), usage
 // (the lab is not up, a glob matches nothing).
-func runChecks(ctx context.Context, l *lab.Lab, env *app.Env, globs []string, json bool) error {
-	out := env.Stdout
-	return prove(ctx, l, globs, env.Stderr, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
-		if json {
+func (o *options) runChecks(ctx context.Context, l *lab.Lab, globs []string) error {
+	out := o.env.Stdout
+	if o.quiet && !o.json {
+		return o.runChecksBriefly(ctx, l, globs, out)
+	}
+	return prove(ctx, l, globs, o.env.Stderr, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
+		if o.json {
 			return nil, func(r check.Report) error { return check.WriteJSON(out, r) }
 		}
-		p := check.NewPrinter(out, checks)
+		p := o.printer(out, checks)
 		return p.Print, func(r check.Report) error { p.Summary(r); return p.Err() }
 	})
 }
 
-// runChecksBriefly runs all checks and prints those that did not pass, and the
-// summary: for the end of `lab up`. Codes as of runChecks.
-func runChecksBriefly(ctx context.Context, l *lab.Lab, out io.Writer) error {
-	return prove(ctx, l, nil, out, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
-		p := check.NewPrinter(out, checks)
+// runChecksBriefly prints the checks that did not pass, all with --verbose, and the
+// summary: for the end of `lab up`. With --quiet there is none unless a check failed.
+// Codes as of runChecks.
+func (o *options) runChecksBriefly(ctx context.Context, l *lab.Lab, globs []string, out io.Writer) error {
+	waits := out
+	if o.quiet {
+		waits = io.Discard
+	}
+	return prove(ctx, l, globs, waits, func(checks []check.Check) (func(check.Result), func(check.Report) error) {
+		p := o.printer(out, checks)
 		return func(r check.Result) {
-			if r.Result == check.Fail {
-				p.Print(r)
+				if r.Result == check.Fail || o.verbose {
+					p.Print(r)
+				}
+			}, func(r check.Report) error {
+				if !o.quiet || r.Err() != nil {
+					p.Summary(r)
+				}
+				return p.Err()
 			}
-		}, func(r check.Report) error { p.Summary(r); return p.Err() }
 	})
 }
 

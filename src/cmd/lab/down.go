@@ -35,7 +35,7 @@ func downCommand(o *options) *cobra.Command {
 			if err := o.endIncident(cmd.Context()); err != nil {
 				return err
 			}
-			if err := target.Down(cmd.Context(), purge, newProgress(o.env.Stdout)); err != nil {
+			if err := target.Down(cmd.Context(), purge, o.progress()); err != nil {
 				return err
 			}
 			if err := drill.Forget(o.stateDir()); err != nil {
@@ -45,7 +45,7 @@ func downCommand(o *options) *cobra.Command {
 			if !held && len(left) == 0 {
 				said = "no lab in " + o.stateDir()
 			}
-			fmt.Fprintln(o.env.Stdout, said)
+			fmt.Fprintln(o.progressOut(), said)
 			return nil
 		},
 	}

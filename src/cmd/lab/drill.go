@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -125,9 +124,7 @@ func runDrills(ctx context.Context, o *options, drills []drill.Drill, ask asked)
 			return interrupted(ctx, err)
 		}
 		results.Reports = append(results.Reports, report)
-		if !o.json {
-			report.Print(o.env.Stdout)
-		}
+		o.printDrill(report)
 		if report.Interrupted {
 			return endDrills(o, results, ask.report, app.ErrInterrupted)
 		}
@@ -195,13 +192,6 @@ func (z *zabbixAlarms) Firing(ctx context.Context) ([]watch.Problem, error) {
 	}
 	defer func() { _ = session.Close(context.WithoutCancel(ctx)) }()
 	return watch.Firing(ctx, session)
-}
-
-func (o *options) progressOut() io.Writer {
-	if o.json {
-		return o.env.Stderr
-	}
-	return o.env.Stdout
 }
 
 // endDrills writes the reports and the sum, and returns the error of the drills that

@@ -24,7 +24,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := machines.Up(cmd.Context(), newProgress(o.env.Stdout)); err != nil {
+			if err := machines.Up(cmd.Context(), o.progress()); err != nil {
 				return err
 			}
 			for _, n := range inv.Nodes {
@@ -48,7 +48,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.explain(target.Play(cmd.Context(), args[0], "", newProgress(o.env.Stdout), args[1:]...))
+			return o.explain(target.Play(cmd.Context(), args[0], "", o.progress(), args[1:]...))
 		},
 	})
 	cmd.AddCommand(&cobra.Command{
@@ -58,7 +58,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			dir, err := nspawn.Image(cmd.Context(), made, newProgress(o.env.Stderr))
+			dir, err := nspawn.Image(cmd.Context(), made, newProgress(o.env.Stderr, o.inkFor(o.env.Stderr)))
 			if err == nil {
 				_, err = fmt.Fprintln(o.env.Stdout, dir)
 			}
@@ -74,7 +74,7 @@ func machinesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return machines.Down(cmd.Context(), purge, newProgress(o.env.Stdout))
+			return machines.Down(cmd.Context(), purge, o.progress())
 		},
 	}
 	down.Flags().BoolVar(&purge, "purge", false, "remove their files and keys too")

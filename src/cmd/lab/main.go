@@ -61,14 +61,18 @@ func verbs(o *options) []*cobra.Command {
 	for _, cmd := range []*cobra.Command{up, doctor, machines} {
 		o.addMaking(cmd.PersistentFlags())
 	}
+	down, snapshot, checks, drills, actions := downCommand(o), snapshotCommand(o), checkCommand(o), drillCommand(o), actionCommands(o)
 	reaching := []*cobra.Command{
-		statusCommand(o), checkCommand(o), drillCommand(o), eventsCommand(o), logsCommand(o), execCommand(o), sshCommand(o), openCommand(o), viewCommand(o),
+		statusCommand(o), checks, drills, eventsCommand(o), logsCommand(o), execCommand(o), sshCommand(o), openCommand(o), viewCommand(o),
 	}
-	reaching = append(reaching, actionCommands(o)...)
+	reaching = append(reaching, actions...)
 	for _, cmd := range reaching {
 		o.addReaching(cmd.Flags())
 	}
-	return append(reaching, incidentCommand(o), up, doctor, snapshotCommand(o), downCommand(o), listCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
+	for _, cmd := range append(actions, up, down, snapshot, checks, drills) {
+		o.addTelling(cmd.PersistentFlags())
+	}
+	return append(reaching, incidentCommand(o), up, doctor, snapshot, down, listCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -33,6 +33,8 @@ type options struct {
 	profile   string
 	instance  int
 	json      bool
+	quiet     bool
+	verbose   bool
 	from      string // part of the playbook that `up` begins with
 	power     bool   // `up` gives each machine a disk whose power can be cut
 	sshKey    string
@@ -53,12 +55,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 
 // variable returns CHATLAB_NAME of the environment, or else a default.
 func (o *options) variable(name, otherwise string) string {
-	for _, kv := range o.env.Environ {
-		if value, ok := strings.CutPrefix(kv, "CHATLAB_"+name+"="); ok && value != "" {
-			return value
-		}
-	}
-	return otherwise
+	return cmp.Or(o.env.Variable("CHATLAB_"+name), otherwise)
 }
 
 // addMaking adds the flags that say what a lab is to be.

@@ -3,10 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"chatlab/src/errs"
 )
@@ -16,11 +13,16 @@ import (
 type progress struct {
 	out  io.Writer
 	live bool
+	ink  ink
 }
 
-func newProgress(out io.Writer) *progress {
-	f, isFile := out.(*os.File)
-	return &progress{out: out, live: isFile && term.IsTerminal(int(f.Fd()))}
+func newProgress(out io.Writer, ink ink) *progress {
+	return &progress{out: out, live: isTerminal(out), ink: ink}
+}
+
+// progress is that of the command.
+func (o *options) progress() *progress {
+	return newProgress(o.progressOut(), o.inkFor(o.progressOut()))
 }
 
 // Step implements [lab.Progress].
@@ -38,7 +40,7 @@ func (p *progress) Step(name string) func(error) {
 		if err != nil {
 			verdict = "FAILED"
 		}
-		fmt.Fprintf(p.out, "%s%-6s %5.2fs", line, verdict, time.Since(start).Seconds())
+		fmt.Fprintf(p.out, "%s%s %5.2fs", line, p.ink.verdict(fmt.Sprintf("%-6s", verdict)), time.Since(start).Seconds())
 		if err != nil {
 			fmt.Fprintf(p.out, "  %s", errs.Public(err))
 		}

@@ -53,7 +53,7 @@ func (o *options) act(ctx context.Context, a lab.Action, names []string) error {
 	if err != nil {
 		return err
 	}
-	progress := newProgress(o.progressOut())
+	progress := o.progress()
 	for _, r := range rows {
 		done := progress.Step(string(a) + " " + r.Service + " on " + r.Node)
 		host, err := l.Target.Host(r.Node)

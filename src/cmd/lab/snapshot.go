@@ -27,17 +27,17 @@ func snapshotCommand(o *options) *cobra.Command {
 		Use: "save NAME", Short: "Keep the state of all machines", Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.snapshots(func(l *lab.Lab, s lab.Snapshotter) error {
-				return o.explain(s.SaveSnapshot(cmd.Context(), args[0], newProgress(o.progressOut())))
+				return o.explain(s.SaveSnapshot(cmd.Context(), args[0], o.progress()))
 			})
 		},
 	}, &cobra.Command{
 		Use: "restore NAME", Short: "Bring all machines back to what they were, and check the lab", Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.snapshots(func(l *lab.Lab, s lab.Snapshotter) error {
-				if err := s.RestoreSnapshot(cmd.Context(), args[0], newProgress(o.progressOut())); err != nil {
+				if err := s.RestoreSnapshot(cmd.Context(), args[0], o.progress()); err != nil {
 					return o.explain(err)
 				}
-				return runChecksBriefly(cmd.Context(), l, o.progressOut())
+				return o.runChecksBriefly(cmd.Context(), l, nil, o.resultOut())
 			})
 		},
 	}, &cobra.Command{

@@ -64,7 +64,8 @@ func (o *options) verdict(rows []lab.ServiceStatus) error {
 
 func (o *options) printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SERVICE\tNODE\tADDRESS\tSTATE\tPID\tUP\tRESTARTS")
+	ink := o.inkFor(out)
+	fmt.Fprintf(w, "SERVICE\tNODE\tADDRESS\t%s\tPID\tUP\tRESTARTS\n", ink.paint(neutral, "STATE"))
 	for _, r := range rows {
 		pid, since := "-", "-"
 		if r.PID > 0 {
@@ -74,7 +75,7 @@ func (o *options) printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 		if address == "" {
 			address = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d", r.Service, r.Node, address, r.State, pid, since, r.Restarts)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d", r.Service, r.Node, address, ink.verdict(string(r.State)), pid, since, r.Restarts)
 		if r.Reason != "" {
 			fmt.Fprintf(w, "\t%s", o.pasted(r.Reason))
 		}

@@ -49,17 +49,14 @@ func upCommand(o *options) *cobra.Command {
 
 func up(ctx context.Context, o *options, l *lab.Lab, prove bool) error {
 	start := time.Now()
-	out := o.env.Stdout
-	if o.json {
-		out = o.env.Stderr // standard output is for the one document
-	}
+	out := o.progressOut()
 	if err := o.bringUp(ctx, l, out); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "all ready in %.1fs\n", time.Since(start).Seconds())
 	var verdict error // of the checks: the lab is up even when one failed
 	if prove {
-		verdict = runChecksBriefly(ctx, l, out)
+		verdict = o.runChecksBriefly(ctx, l, nil, o.resultOut())
 	}
 	rows, err := l.Target.Status(ctx)
 	switch {
@@ -85,7 +82,7 @@ func (o *options) bringUp(ctx context.Context, l *lab.Lab, out io.Writer) error 
 	if err := incident.BeforeStart(ctx, l, o.stateDir()); err != nil {
 		return err
 	}
-	if err := l.Target.Up(ctx, newProgress(out)); err != nil {
+	if err := l.Target.Up(ctx, o.progress()); err != nil {
 		return o.explain(err)
 	}
 	healed, err := incident.AfterUp(ctx, l, o.stateDir())

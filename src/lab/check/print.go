@@ -9,6 +9,9 @@ import (
 
 // Printer writes results for people, a line each, as they come.
 type Printer struct {
+	Texts bool                // also what each check proves
+	Paint func(string) string // colours a result; nil: none
+
 	out   io.Writer
 	width int // of the longest name
 	err   error
@@ -29,7 +32,14 @@ func (p *Printer) Print(r Result) {
 	if node == "" {
 		node = "lab"
 	}
-	p.printf("%-4s  %-*s  %-4s  %5.0f ms", r.Result, p.width, r.Name, node, r.Seconds*1000)
+	result := fmt.Sprintf("%-4s", r.Result)
+	if p.Paint != nil {
+		result = p.Paint(result)
+	}
+	p.printf("%s  %-*s  %-4s  %5.0f ms", result, p.width, r.Name, node, r.Seconds*1000)
+	if p.Texts {
+		p.printf("  %s", r.Description)
+	}
 	switch r.Result {
 	case Skip:
 		p.printf("  %s", r.Reason)

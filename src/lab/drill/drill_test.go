@@ -123,7 +123,7 @@ func TestTheVerdictFailsForEachThingThatIsWrong(t *testing.T) {
 		r := reportOf(tt.change)
 		r.finish(nil)
 		var out bytes.Buffer
-		r.Print(&out)
+		r.Print(&out, nil)
 		if r.OK || !strings.Contains(out.String(), "verdict  FAILED") || !strings.Contains(out.String(), tt.shown) {
 			t.Errorf("%s:\n%s", name, out.String())
 		}

@@ -50,7 +50,7 @@ func (o *Outcome) asJUnit() ([]byte, error) {
 	}
 	for _, r := range o.Reports {
 		var text bytes.Buffer
-		r.Print(&text)
+		r.Print(&text, nil)
 		c := junitCase{Class: junitName, Name: r.Drill, Time: time.Duration(r.Took).Seconds(), Out: text.String()}
 		if !r.OK {
 			c.Failure = &junitReason{Message: r.Verdict, Text: strings.Join(r.reasons(), "\n")}

@@ -26,7 +26,7 @@ func (o *Outcome) asPage() ([]byte, error) {
 
 func reportText(r *Report) string {
 	var out bytes.Buffer
-	r.Print(&out)
+	r.Print(&out, nil)
 	return out.String()
 }
 

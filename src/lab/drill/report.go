@@ -141,8 +141,8 @@ func (r *Report) made() string {
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
 
-// Print writes a report for people.
-func (r *Report) Print(w io.Writer) {
+// Print writes a report for people; paint colours the verdict, nil does not.
+func (r *Report) Print(w io.Writer, paint func(string) string) {
 	fmt.Fprintf(w, "%s: %s in %s (seed %d)\n", r.Drill, r.made(), r.Took, r.Seed)
 	fmt.Fprintf(w, "  load     sent %d  acknowledged %d  refused %s  unknown %d\n", r.Sent, r.Acked, byCode(r.Refused), r.Unknown)
 	for _, log := range r.ChatLogs {
@@ -156,7 +156,11 @@ func (r *Report) Print(w io.Writer) {
 	for _, reason := range r.reasons() {
 		fmt.Fprintf(w, "  %s\n", reason)
 	}
-	fmt.Fprintf(w, "  verdict  %s\n", r.Verdict)
+	verdict := r.Verdict
+	if paint != nil {
+		verdict = paint(verdict)
+	}
+	fmt.Fprintf(w, "  verdict  %s\n", verdict)
 }
 
 // printTimes writes how long users waited, and how much memory the daemons had.

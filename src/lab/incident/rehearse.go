@@ -106,7 +106,7 @@ func (r *Room) prove(ctx context.Context, s *scenario.Scenario, out *Rehearsal) 
 
 func accountText(r *drill.Report) string {
 	var out bytes.Buffer
-	r.Print(&out)
+	r.Print(&out, nil)
 	return out.String()
 }
 
