@@ -68,7 +68,7 @@ func (p *program) changePassword(ctx context.Context) error {
 		ask = func(ctx context.Context) (string, error) { return p.person.secret(ctx, "NEW PW: ") }
 	}
 	for n := 1; ; n++ {
-		fresh, err := p.asked(ctx, ask, checkedPassword)
+		fresh, err := p.asked(ctx, false, ask, checkedPassword)
 		if err != nil {
 			return err
 		}

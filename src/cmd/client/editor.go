@@ -26,6 +26,9 @@ type editor struct {
 	buf    []rune
 	pos    int    // the cursor is before buf[pos]
 	part   []byte // the beginning of a character or of an escape sequence
+
+	recall *recall                   // nil: the line is not one of the chat
+	words  func(first bool) []string // that Tab completes; nil: Tab is a space
 }
 
 func (e *editor) reset(prompt string, mask bool, limit int) {
@@ -57,7 +60,7 @@ func (e *editor) feed(b byte) action {
 		e.part = append(e.part, b)
 		return actNone
 	case '\t':
-		return e.insert(' ')
+		return e.complete()
 	}
 	if b < ' ' || b == 0x7f {
 		return e.control(b)
@@ -121,6 +124,10 @@ func (e *editor) escape(b byte) action {
 	seq := string(e.part[1:])
 	e.part = nil
 	switch seq {
+	case "[A", "OA":
+		return e.called(1)
+	case "[B", "OB":
+		return e.called(-1)
 	case "[D", "OD":
 		return e.move(e.pos - 1)
 	case "[C", "OC":

@@ -94,3 +94,23 @@ func FuzzEditor(f *testing.F) {
 		}
 	})
 }
+
+func TestTabCompletesAsFarAsItIsClear(t *testing.T) {
+	for keys, want := range map[string]string{
+		"/j\tdev": "/join dev", "/h\t": "/h", "/he\t": "/help ", "/x\t": "/x", "\t": "", "hi kI\t!": "hi Kim !", "hi /j\t": "hi /j",
+		"K\t": "Kim ", "hi le\t": "hi lee", "say k\x1b[D\x1b[C\t": "say Kim ", "hi \t": "hi ",
+	} {
+		e := &editor{limit: 40, words: func(first bool) []string {
+			if first {
+				return []string{"/help", "/history", "/join", "Kim", "lee1", "lee2"}
+			}
+			return []string{"Kim", "lee1", "lee2"}
+		}}
+		for i := range len(keys) {
+			e.feed(keys[i])
+		}
+		if got := string(e.buf); got != want {
+			t.Errorf("%q gives %q, want %q", keys, got, want)
+		}
+	}
+}

@@ -39,6 +39,7 @@ type program struct {
 	config       string
 	id           string
 	passwordFile string
+	email        string
 
 	settings settings
 	person   person
@@ -60,6 +61,7 @@ func run(ctx context.Context, env *app.Env) error {
 		Use: "signup", Short: "Make a user: asks ID, PW and EMAIL", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.with(cmd.Context(), p.signUp) },
 	}
+	signUp.Flags().StringVar(&p.email, "email", "", "the user's e-mail `address`, instead of asking")
 	root.AddCommand(signUp)
 	for _, sub := range []struct {
 		use, short string

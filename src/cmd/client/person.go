@@ -28,6 +28,8 @@ type person interface {
 	line(ctx context.Context) (string, error)
 	// keep gives a line that was refused back, to be changed and said again.
 	keep(text string)
+	// completes says which words Tab completes: as the first of a line, or as another.
+	completes(words func(first bool) []string)
 	show(text string)  // one line of the session
 	fault(text string) // one line of what goes wrong
 	typing() bool      // at a terminal
@@ -126,7 +128,10 @@ func (s *script) show(text string)  { s.print(s.out, text+"\n") }
 func (s *script) fault(text string) { s.print(s.err, text+"\n") }
 func (s *script) typing() bool      { return false }
 func (s *script) keep(string)       {}
-func (s *script) close()            {}
+
+func (s *script) completes(func(bool) []string) {}
+
+func (s *script) close() {}
 
 func (s *script) print(w io.Writer, text string) {
 	s.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -161,20 +162,20 @@ func TestSessionOfTheSpecificationLetterByLetter(t *testing.T) {
 	p.press("secrex\x7ft")
 	p.sees("ID: test1\nPW: ******")
 	p.press("\r")
-	p.sees("ID: test1\nPW: ******\nok\nconnected.")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 	p.press("dk")
-	p.sees("ID: test1\nPW: ******\nok\nconnected.\ndk")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ndk")
 	p.press("\r")
-	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : dk")
 	other := s.join(t, "test3")
 	p.press("half a line") // what another says does not tear it
-	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\nhalf a line")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : dk\nhalf a line")
 	if _, err := other.Send(context.Background(), "123123"); err != nil {
 		t.Fatal(err)
 	}
-	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\ntest3 : 123123\nhalf a line")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : dk\ntest3 : 123123\nhalf a line")
 	p.press("\r")
-	p.sees("ID: test1\nPW: ******\nok\nconnected.\ntest1 : dk\ntest3 : 123123\ntest1 : half a line")
+	p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : dk\ntest3 : 123123\ntest1 : half a line")
 	p.press("\x04")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
@@ -208,15 +209,15 @@ func TestLongAndWideLinesOnANarrowTerminal(t *testing.T) {
 	s := mustStart(t, 100)
 	p := sit(t, s, 20, "--chat", s.chat, "--id", "test1")
 	p.press("secret\r")
-	p.sees("PW: ******\nok\nconnected.")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /hel\np lists the commands")
 	p.press("안녕하세요 안녕하세요 안녕하세요")
-	p.sees("PW: ******\nok\nconnected.\n안녕하세요 안녕하세\n요 안녕하세요")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /hel\np lists the commands\n안녕하세요 안녕하세\n요 안녕하세요")
 	if _, err := s.join(t, "test3").Send(context.Background(), "dk"); err != nil {
 		t.Fatal(err)
 	}
-	p.sees("PW: ******\nok\nconnected.\ntest3 : dk\n안녕하세요 안녕하세\n요 안녕하세요")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /hel\np lists the commands\ntest3 : dk\n안녕하세요 안녕하세\n요 안녕하세요")
 	p.press("\x1b[H! \r")
-	p.sees("PW: ******\nok\nconnected.\ntest3 : dk\ntest1 : ! 안녕하세요\n 안녕하세요 안녕하세\n요")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /hel\np lists the commands\ntest3 : dk\ntest1 : ! 안녕하세요\n 안녕하세요 안녕하세\n요")
 	p.press("/quit\r")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
@@ -227,12 +228,54 @@ func TestALineThatIsTooLongIsKeptForEditing(t *testing.T) {
 	s := mustStart(t, 100)
 	p := sit(t, s, 5000, "--chat", s.chat, "--id", "test1")
 	p.press("secret\r")
-	p.sees("PW: ******\nok\nconnected.")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 	long := strings.Repeat("x", 4085)
 	p.press(long + "\r")
-	p.sees("PW: ******\nok\nconnected.\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\n" + long)
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\n" + long)
 	p.press("\x15" + "short\r")
-	p.sees("PW: ******\nok\nconnected.\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\ntest1 : short")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\nerror: too_long: the line is 28 bytes too long: 4057 bytes of it fit\ntest1 : short")
+	p.press("/quit\r")
+	if err := p.leaves(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The cursor keys call lines back, Tab completes commands and names, and the client tells
+// who comes and goes, and when a line was said.
+func TestTheClientHelpsAPersonWhoTypes(t *testing.T) {
+	s := mustStart(t, 100)
+	p := sit(t, s, 80, "--chat", s.chat, "--id", "test1")
+	p.press("secret\r")
+	said := "PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands"
+	p.sees(said)
+	p.press("/pre\ton\r")
+	other := s.join(t, "test3")
+	said += "\n* test3 has come"
+	p.sees(said)
+	p.press("hello, te\t") // test1 or test3
+	p.sees(said + "\nhello, test")
+	p.press("3\t!\r")
+	said += "\ntest1 : hello, test3 !"
+	p.sees(said)
+	p.press("\x1b[A")
+	p.sees(said + "\nhello, test3 !")
+	p.press("\x1b[A\x1b[A\x1b[B\x1b[B") // the oldest, and back to an empty line
+	p.sees(said)
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	said += "\n* test3 has left"
+	p.sees(said)
+	p.press("/presence off\r/times on\rnow\r")
+	clock := regexp.MustCompile(`^[0-2][0-9]:[0-5][0-9]:[0-6][0-9] test1 : now$`)
+	testkit.Until(t, "a line with its time", func() bool {
+		rest, ok := strings.CutPrefix(p.screen.text(), said+"\n")
+		return ok && clock.MatchString(rest)
+	})
+	p.press("/times of\r")
+	testkit.Until(t, "a refusal", func() bool {
+		return strings.HasSuffix(p.screen.text(), "\nerror: bad_request: write /times on or /times off")
+	})
 	p.press("/quit\r")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
@@ -253,12 +296,12 @@ func TestInterruptLeavesTheTerminalSane(t *testing.T) {
 	t.Run("in the chat", func(t *testing.T) {
 		p := sit(t, s, 80, "--chat", s.chat)
 		p.press("test1\rsecret\r")
-		p.sees("ID: test1\nPW: ******\nok\nconnected.")
+		p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 		p.press("half\x03")
 		if err := p.leaves(); err != nil {
 			t.Error(err)
 		}
-		p.sees("ID: test1\nPW: ******\nok\nconnected.")
+		p.sees("ID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 	})
 	t.Run("by a signal", func(t *testing.T) {
 		p := sit(t, s, 80, "--chat", s.chat)
@@ -277,7 +320,7 @@ func TestWrongPasswordOnATerminalIsAskedAgain(t *testing.T) {
 	p.press("test1\rwrong!\r")
 	p.sees("ID: test1\n" + wrong + "\nID:")
 	p.press("test1\rsecret\r") // typed on at once, it does not go to a shell
-	p.sees("ID: test1\n" + wrong + "\nID: test1\nPW: ******\nok\nconnected.")
+	p.sees("ID: test1\n" + wrong + "\nID: test1\nPW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 	p.press("\x04")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
@@ -318,9 +361,9 @@ func TestRefusalsDoNotTearTheLine(t *testing.T) {
 	s := mustStart(t, 2)
 	p := sit(t, s, 80, "--chat", s.chat, "--id", "test1")
 	p.press("secret\r")
-	p.sees("PW: ******\nok\nconnected.")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands")
 	p.press("/nothing\r")
-	p.sees("PW: ******\nok\nconnected.\nerror: bad_request: unknown command, /help lists them all; a line of text begins\n with //, not /")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\nerror: bad_request: unknown command, /help lists them all; a line of text begins\n with //, not /")
 	p.press("\x03")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)
@@ -332,14 +375,14 @@ func TestChatServerComesBack(t *testing.T) {
 	s := mustStart(t, 100)
 	p := sit(t, s, 80, "--chat", s.chat, "--id", "test1")
 	p.press("secret\rone\r")
-	p.sees("PW: ******\nok\nconnected.\ntest1 : one")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : one")
 	s.stopChat()
 	p.press("two\r")
-	p.sees("PW: ******\nok\nconnected.\ntest1 : one\nreconnecting…")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : one\nreconnecting…")
 	if err := s.startChat(s.chat, 100); err != nil {
 		t.Fatal(err)
 	}
-	p.sees("PW: ******\nok\nconnected.\ntest1 : one\nreconnecting…\ntest1 : two")
+	p.sees("PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands\ntest1 : one\nreconnecting…\ntest1 : two")
 	p.press("/quit\r")
 	if err := p.leaves(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,9 @@ type talk struct {
 	began  chan struct{} // closed once "connected." is shown
 	failed atomic.Bool   // a line or a command was refused
 	notice *time.Timer
+
+	comforts comforts
+	tasks    sync.WaitGroup // looks at who is there
 }
 
 // chat signs in and chats until the input ends.
@@ -60,6 +64,11 @@ func (p *program) chat(ctx context.Context) error {
 	defer t.chat.Close()
 	p.person.show("connected.")
 	close(t.began)
+	if p.person.typing() {
+		t.greet(ctx)
+		p.person.completes(t.comforts.words)
+	}
+	defer t.tasks.Wait()
 	return t.run(ctx)
 }
 
@@ -104,7 +113,8 @@ func unanswered(err error) error {
 
 func (t *talk) onMessage(m wire.Message) {
 	<-t.began
-	t.person.show(spoken(m))
+	t.comforts.saw(m.User)
+	t.person.show(t.comforts.spoken(m))
 }
 
 func spoken(m wire.Message) string { return m.User + " : " + m.Text }
@@ -179,6 +189,7 @@ func (t *talk) take(ctx context.Context, line string) (quit bool) {
 		return true
 	case strings.EqualFold(name, "/token"):
 		t.refused(errs.E(errs.BadRequest, "the client renews its token by itself"))
+	case t.own(ctx, line):
 	case line[0] == '/':
 		t.command(ctx, line)
 	default:
@@ -225,14 +236,14 @@ func (t *talk) command(ctx context.Context, cmd string) {
 func (t *talk) answer(replies []wire.Reply, err error) {
 	t.check(err)
 	for _, r := range replies {
-		for _, text := range worded(r) {
+		for _, text := range t.worded(r) {
 			t.person.show("* " + client.Printable(text))
 		}
 	}
 }
 
 // worded puts a reply as the chat server does for a person.
-func worded(r wire.Reply) []string {
+func (t *talk) worded(r wire.Reply) []string {
 	switch {
 	case r.Reply == "join":
 		return []string{"you are in " + r.Room + " now"}
@@ -243,11 +254,15 @@ func worded(r wire.Reply) []string {
 		}
 		return []string{text}
 	case r.Reply == "history" && r.Message != nil:
-		return []string{spoken(*r.Message)}
+		return []string{t.comforts.spoken(*r.Message)}
 	case r.Reply == "history":
 		return []string{fmt.Sprintf("%d lines of %s", r.Count, r.Room)}
 	case r.Reply == "help":
-		return strings.Split(r.Text, "\n")
+		text := r.Text
+		if t.person.typing() {
+			text += "\n" + ownHelp
+		}
+		return strings.Split(text, "\n")
 	}
 	return nil
 }

@@ -31,15 +31,15 @@ func (p *program) signUp(ctx context.Context) error {
 			p.person.show(rule)
 		}
 	}
-	id, err := p.asked(ctx, p.askID, p.freeID)
+	id, err := p.asked(ctx, p.id != "", p.askID, p.freeID)
 	if err != nil {
 		return err
 	}
-	password, err := p.asked(ctx, p.newPassword("PW"), checkedPassword)
+	password, err := p.asked(ctx, p.passwordFile != "", p.newPassword("PW"), checkedPassword)
 	if err != nil {
 		return err
 	}
-	email, err := p.asked(ctx, p.askEmail, checkedEmail)
+	email, err := p.asked(ctx, p.email != "", p.askEmail, checkedEmail)
 	if err != nil {
 		return err
 	}
@@ -52,12 +52,12 @@ func (p *program) signUp(ctx context.Context) error {
 			return nil
 		case errs.InvalidPassword:
 			again = p.repeat(n, p.passwordFile == "", err, func() (err error) {
-				password, err = p.asked(ctx, p.newPassword("PW"), checkedPassword)
+				password, err = p.asked(ctx, p.passwordFile != "", p.newPassword("PW"), checkedPassword)
 				return err
 			})
 		case errs.InvalidEmail:
-			again = p.repeat(n, true, err, func() (err error) {
-				email, err = p.asked(ctx, p.askEmail, checkedEmail)
+			again = p.repeat(n, p.email == "", err, func() (err error) {
+				email, err = p.asked(ctx, p.email != "", p.askEmail, checkedEmail)
 				return err
 			})
 		default:
@@ -79,8 +79,8 @@ func (p *program) repeat(n int, can bool, refusal error, ask func() error) error
 	return ask()
 }
 
-// asked returns an answer that check takes.
-func (p *program) asked(ctx context.Context, ask func(context.Context) (string, error), check func(context.Context, string) error) (string, error) {
+// asked returns an answer that check takes; one that was given is asked for once.
+func (p *program) asked(ctx context.Context, given bool, ask func(context.Context) (string, error), check func(context.Context, string) error) (string, error) {
 	for n := 1; ; n++ {
 		answer, err := ask(ctx)
 		if err != nil {
@@ -90,13 +90,18 @@ func (p *program) asked(ctx context.Context, ask func(context.Context) (string, 
 		if err == nil {
 			return answer, nil
 		}
-		if err := p.repeat(n, true, err, func() error { return nil }); err != nil {
+		if err := p.repeat(n, !given, err, func() error { return nil }); err != nil {
 			return "", err
 		}
 	}
 }
 
-func (p *program) askEmail(ctx context.Context) (string, error) { return p.person.ask(ctx, "EMAIL: ") }
+func (p *program) askEmail(ctx context.Context) (string, error) {
+	if p.email != "" {
+		return p.email, nil
+	}
+	return p.person.ask(ctx, "EMAIL: ")
+}
 
 // newPassword returns a question for a password, which a person answers twice.
 func (p *program) newPassword(prompt string) func(context.Context) (string, error) {

@@ -21,6 +21,8 @@ type terminal struct {
 	keys  chan []byte
 	rest  []byte // of what was read from keys
 	kept  string // what the next line begins with
+	said  recall
+	words func(first bool) []string // that Tab completes; nil: none
 
 	mu     sync.Mutex
 	out    *os.File
@@ -84,7 +86,15 @@ func (t *terminal) secret(ctx context.Context, prompt string) (string, error) {
 	return t.edit(ctx, prompt, true, true)
 }
 
-func (t *terminal) line(ctx context.Context) (string, error) { return t.edit(ctx, "", false, false) }
+func (t *terminal) line(ctx context.Context) (string, error) {
+	line, err := t.edit(ctx, "", false, false)
+	if err == nil {
+		t.said.add(line)
+	}
+	return line, err
+}
+
+func (t *terminal) completes(words func(first bool) []string) { t.words = words }
 
 func (t *terminal) keep(text string) { t.kept = text }
 
@@ -94,6 +104,9 @@ func (t *terminal) edit(ctx context.Context, prompt string, mask, keep bool) (st
 		t.ed.reset(prompt, mask, wire.MaxLine)
 		t.ed.begin(t.kept)
 		t.kept = ""
+		if !keep { // a line of the chat
+			t.ed.recall, t.ed.words = &t.said, t.words
+		}
 		return t.paint.draw(&t.ed)
 	})
 	for {
