@@ -72,7 +72,7 @@ func verbs(o *options) []*cobra.Command {
 	for _, cmd := range append(actions, up, down, snapshot, checks, drills) {
 		o.addTelling(cmd.PersistentFlags())
 	}
-	return append(reaching, incidentCommand(o), up, doctor, snapshot, down, listCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
+	return append(reaching, incidentCommand(o), up, doctor, snapshot, down, listCommand(o), usersCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -85,9 +85,9 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 	return r.report, err
 }
 
-// newRun makes a run of users with names and lines of their own. Fails as rootsOf does.
+// newRun makes a run of users with names and lines of their own. Fails with code usage.
 func newRun(ctx context.Context, l *lab.Lab, name string, opt Options) (*run, error) {
-	roots, err := rootsOf(l)
+	roots, err := l.Roots()
 	return &run{
 		asker: ctx, lab: l, opt: opt, ops: opsClient(l), ledger: newLedger(), roots: roots,
 		id: "d" + strconv.FormatInt(time.Now().UnixMilli(), 36), report: newReport(name, opt),
