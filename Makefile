@@ -40,7 +40,7 @@ down: build ## take the lab down; no process, no port left
 
 # Many packages wait for real servers most of their time, so more of them run at once than there are processors.
 test: build ## all tests, fuzzing and the local lab's check
-	.ci/packages chromium netcat-openbsd mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
+	.ci/packages chromium netcat-openbsd zsh mariadb-server zabbix-server-mysql zabbix-agent zabbix-agent2 zabbix-frontend-php php-cli php-mysql php-curl gcc libc6-dev ansible rpm vagrant vagrant-libvirt
 	CGO_ENABLED=1 go test -race -p 4 -timeout 30m ./src/...
 	.ci/fuzz 20s
 	.ci/local-lab

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatlab/src/errs"
+	"chatlab/src/lab"
+	"chatlab/src/lab/incident"
 	"chatlab/src/lab/local"
 )
 
@@ -16,6 +18,9 @@ func doctorCommand(o *options) *cobra.Command {
 		Long:  "Exit status 0 when `lab up` can work, 1 when something will stop it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			state := o.stateDir()
+			if err := o.checkState(); err != nil {
+				return err
+			}
 			inv, err := o.loadInventory()
 			if err != nil {
 				return err
@@ -29,6 +34,8 @@ func doctorCommand(o *options) *cobra.Command {
 				return errs.E(errs.Usage, "target %s is not brought up from here", target.Name()).WithFix("ansible-playbook ansible/site.yml says what would stop it")
 			}
 			findings := knows.Doctor(cmd.Context())
+			findings = append(findings, local.Refusal("incident", "no incident that `lab up` would repair",
+				incident.BeforeUp(cmd.Context(), &lab.Lab{Inventory: inv, Target: target}, state)))
 			if o.json {
 				if err := writeJSON(o.env.Stdout, findings); err != nil {
 					return err

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +42,7 @@ func newRoot(o *options) *cobra.Command {
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(flagError)
 	o.addTo(root.PersistentFlags())
 	root.AddCommand(verbs(o)...)
 	for _, cmd := range root.Commands() {
@@ -50,8 +53,8 @@ func newRoot(o *options) *cobra.Command {
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
 	}
-	root.Args = noVerb
-	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	root.InitDefaultCompletionCmd(env.Args...)
+	groups(root)
 	return root
 }
 
@@ -82,11 +85,45 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func noVerb(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(cmd, errs.E(errs.Usage, "unknown verb %q", args[0]))
+// groups makes commands that only hold others print their help, and refuse what they do
+// not hold.
+func groups(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = noVerb
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
-	return nil
+	for _, sub := range cmd.Commands() {
+		groups(sub)
+	}
+}
+
+func noVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var verbs []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			verbs = append(verbs, sub.Name())
+		}
+	}
+	if near := errs.Nearest(args[0], verbs); near != "" {
+		return usage(cmd, errs.E(errs.Usage, "unknown verb %q, did you mean %s?", args[0], near))
+	}
+	return usage(cmd, errs.E(errs.Usage, "unknown verb %q", args[0]))
+}
+
+// wrongValue matches what pflag says of a flag's value, with Go's own words behind it.
+var wrongValue = regexp.MustCompile(`^invalid argument ("[^"]*") for "(?:-\w, )?(--[\w-]+)" flag: .*$`)
+
+// flagError words a mistake in a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	if m := wrongValue.FindStringSubmatch(err.Error()); m != nil {
+		f := cmd.Flag(strings.TrimPrefix(m[2], "--"))
+		want := map[string]string{"duration": "a duration as 30s or 5m", "bool": "true or false", "uint64": "a whole number, 0 or more"}[f.Value.Type()]
+		return usage(cmd, errs.E(errs.Usage, "%s %s is not %s", m[2], m[1], cmp.Or(want, "a whole number")))
+	}
+	return usage(cmd, err)
 }
 
 func usage(cmd *cobra.Command, err error) error {

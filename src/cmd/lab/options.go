@@ -103,6 +103,9 @@ func (o *options) existing() (*lab.Lab, error) {
 // held tells whether a lab was brought up in the state folder. Code usage when that
 // cannot be told.
 func (o *options) held() (bool, error) {
+	if err := o.checkState(); err != nil {
+		return false, err
+	}
 	if err := o.checkInstance(); err != nil {
 		return false, err
 	}
@@ -111,6 +114,14 @@ func (o *options) held() (bool, error) {
 		return true, nil // targetOf tells of an unknown one; hosts keep nothing here
 	}
 	return lab.Holds(o.stateDir(), targets[i].mark)
+}
+
+// checkState refuses a state that is a file. Code usage.
+func (o *options) checkState() error {
+	if info, err := os.Stat(o.stateDir()); err == nil && !info.IsDir() {
+		return errs.E(errs.Usage, "%s is not a folder", o.stateDir()).WithFix("name a folder with --state")
+	}
+	return nil
 }
 
 // left lists the processes of the state folder's local lab.
@@ -131,6 +142,9 @@ func (o *options) noLab() error {
 
 // describe returns the lab that the flags name, as it is. Fails with code usage.
 func (o *options) describe() (*lab.Lab, error) {
+	if err := o.checkState(); err != nil {
+		return nil, err
+	}
 	if err := o.checkTopology(); err != nil {
 		return nil, err
 	}

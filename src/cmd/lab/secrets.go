@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -126,11 +127,14 @@ func (o *options) showSecrets(f *secretsFlags) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(s.Dir); err != nil {
+		return errs.E(errs.Usage, "no secrets: %w", err).WithFix("`lab up` makes them, and `lab secrets make`")
+	}
 	entries := s.Show()
 	if o.json {
 		return json.NewEncoder(o.env.Stdout).Encode(entries)
 	}
-	w := tabwriter.NewWriter(o.env.Stdout, 0, 0, 2, ' ', 0)
+	w, problems := tabwriter.NewWriter(o.env.Stdout, 0, 0, 2, ' ', 0), 0
 	for _, e := range entries {
 		end := "no end"
 		if e.Ends != "" {
@@ -138,10 +142,17 @@ func (o *options) showSecrets(f *secretsFlags) error {
 		}
 		if e.Problem != "" {
 			end = "PROBLEM: " + e.Problem
+			problems++
 		}
 		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, e.Kind, end); err != nil {
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if problems > 0 {
+		return errs.E(errs.Failed, "%d of %d secrets are not well", problems, len(entries)).WithFix("`lab secrets make` makes what lacks")
+	}
+	return nil
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +135,42 @@ echo $(printf '%s\n' "${COMPREPLY[@]}" | sed 's/ .*//')`
 		if got := strings.Fields(string(out)); err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %v %q, want %q", line, err, out, want)
 		}
+	}
+}
+
+// Shells that are there complete what the lab has.
+func TestZshAndFishComplete(t *testing.T) {
+	path := "PATH=" + filepath.Dir(filepath.Join(programs(t), "lab")) + ":" + os.Getenv("PATH")
+	for shell, tt := range map[string]struct {
+		options []string
+		script  string
+	}{
+		"zsh": {[]string{"-f", "-c"}, `compdef() {}
+_describe() { print -rl -- ${completions%%:*} }
+. <(lab completion zsh)
+words=(lab drill kill-l) CURRENT=3
+_lab
+words=(lab sta) CURRENT=2
+_lab`},
+		"fish": {[]string{"-N", "-c"}, `lab completion fish | source
+complete -C 'lab drill kill-l'
+complete -C 'lab sta'`},
+	} {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skip("no", shell, "here")
+			}
+			cmd := exec.Command(shell, append(tt.options, tt.script)...)
+			cmd.Env, cmd.Dir = append(os.Environ(), path, "HOME="+t.TempDir()), t.TempDir()
+			out, err := cmd.CombinedOutput()
+			var words []string
+			for line := range strings.Lines(string(out)) {
+				words = append(words, strings.Fields(line)[0])
+			}
+			slices.Sort(words)
+			if got := strings.Join(words, " "); err != nil || got != "kill-logd kill-logger start status" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

@@ -18,12 +18,17 @@ import (
 // startable is the part of the doctor's work that every `up` repeats: what
 // would make a service fail that is known beforehand. Code usage.
 func (t *Target) startable() error {
-	for _, f := range slices.Concat([]Finding{t.stateName()}, t.programs(), t.ports()) {
+	for _, f := range slices.Concat(t.programs(), t.ports()) {
 		if f.Result == Fail {
-			return errs.E(errs.Usage, "%s: %s", f.What, f.Why).WithFix("%s", f.Fix)
+			return f.refusal()
 		}
 	}
 	return nil
+}
+
+// refusal is the error of a finding that stops `up`.
+func (f *Finding) refusal() error {
+	return errs.E(errs.Usage, "%s: %s", f.What, f.Why).WithFix("%s", f.Fix)
 }
 
 // programs looks for the binaries.

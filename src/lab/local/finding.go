@@ -15,7 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"chatlab/src/app"
+	"chatlab/src/errs"
 	"chatlab/src/files"
+	"chatlab/src/lab"
+	"chatlab/src/lab/disk"
 	"chatlab/src/lab/local/supervisor"
 )
 
@@ -51,6 +54,7 @@ func (f Finding) String() string {
 func (t *Target) Doctor(ctx context.Context) []Finding {
 	out := []Finding{t.system(), t.inventoryFits()}
 	out = append(out, t.stateFolder(), t.disk(), memory(), openFiles())
+	out = append(out, t.refusals()...)
 	programs := t.programs()
 	t.versions(ctx, programs)
 	out = append(out, programs...)
@@ -71,6 +75,42 @@ func (t *Target) inventoryFits() Finding {
 		f.Result, f.Why, f.Fix = Fail, err.Error(), "leave one host in the group, or choose another target"
 	}
 	return f
+}
+
+// Refusal is a finding of what `up` would refuse with an error; nil is well.
+func Refusal(name, what string, err error) Finding {
+	f := Finding{Name: name, What: what, Result: OK}
+	if err != nil {
+		f.Result, f.Why, f.Fix = Fail, errs.Public(err), errs.FixOf(err)
+	}
+	return f
+}
+
+// refusals asks what `up` asks of this lab's own folder, and changes nothing.
+func (t *Target) refusals() []Finding {
+	store := t.store(time.Now())
+	store.Check = true
+	_, err := store.Make()
+	out := []Finding{Refusal("secrets", "keys and certificates in "+store.Dir, err), Refusal("turn", "no other `lab up` or `lab down` at work", t.turn())}
+	if t.power || t.powered() {
+		out = append(out, Refusal("disks", "disks whose power can be cut", disk.Possible()))
+	}
+	if _, alive := supervisor.Alive(t.run()); !alive {
+		out = append(out, Refusal("chatlog", "chat log of as many servers as before", t.spread()))
+	}
+	return out
+}
+
+// turn fails while another `lab` changes the lab.
+func (t *Target) turn() error {
+	if _, err := os.Stat(t.run()); err != nil {
+		return nil
+	}
+	lock, err := lab.Lock(t.run())
+	if err == nil {
+		lock.Unlock()
+	}
+	return err
 }
 
 // unfit are characters that the embedded log database, which takes its folder in a URL,

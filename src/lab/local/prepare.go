@@ -51,9 +51,12 @@ func (t *Target) folders() error {
 
 // secrets makes the signing key, the CA and the certificates that are absent.
 func (t *Target) secrets(now time.Time) error {
-	store := secrets.Store{Dir: t.secret(""), Inventory: t.inv, Processes: true, Now: now}
-	_, err := store.Make()
+	_, err := t.store(now).Make()
 	return err
+}
+
+func (t *Target) store(now time.Time) *secrets.Store {
+	return &secrets.Store{Dir: t.secret(""), Inventory: t.inv, Processes: true, Now: now}
 }
 
 // record keeps which inventory and instance the lab was brought up with, and the

@@ -40,6 +40,9 @@ func (t *Target) Up(ctx context.Context, p lab.Progress) error {
 	if err := t.fits(); err != nil {
 		return err
 	}
+	if f := t.stateName(); f.Result == Fail {
+		return f.refusal()
+	}
 	if err := t.folders(); err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ const olderKeys = 2
 // does not matter. Codes: usage, failed.
 func (s *Store) Rotate(step string, kinds []string) (Made, error) {
 	made := Made{Made: []string{}}
+	if step == "" {
+		return made, errs.E(errs.Usage, "--step is missing").WithFix("--step %s, and --step %s once every service knows the new ones", Add, Use)
+	}
 	if step != Add && step != Use {
 		return made, errs.E(errs.Usage, "no step is called %q", step).WithFix("--step %s, and --step %s once every service knows the new ones", Add, Use)
 	}
