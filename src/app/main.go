@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -34,6 +35,18 @@ func (e *Env) Variable(name string) string {
 		if value, ok := strings.CutPrefix(kv, name+"="); ok {
 			return value
 		}
+	}
+	return ""
+}
+
+// StateHome returns the folder for what a user's programs of chatlab keep outside of a
+// checkout (XDG Base Directory Specification); "" where there is no home.
+func (e *Env) StateHome() string {
+	if dir := e.Variable("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "chatlab")
+	}
+	if home := e.Variable("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state", "chatlab")
 	}
 	return ""
 }

@@ -27,9 +27,9 @@ const (
 )
 
 // findFile returns the file that is read: the one named, else $CLIENT_CONFIG,
-// else a lab's in this folder or one above, else the system's; "" if there is
-// none. A lab's file has to be the user's own or root's: it says where passwords go.
-func findFile(named, fromEnv, folder string) string {
+// else a lab's in this folder or one above, else that of the user's own lab in stateHome,
+// else the system's; "" if there is none. A lab's file has to be the user's own or root's: it says where passwords go.
+func findFile(named, fromEnv, folder, stateHome string) string {
 	if named != "" {
 		return named
 	}
@@ -43,6 +43,9 @@ func findFile(named, fromEnv, folder string) string {
 		if dir == filepath.Dir(dir) {
 			break
 		}
+	}
+	if path := filepath.Join(stateHome, "client.yaml"); stateHome != "" && trusted(path) {
+		return path
 	}
 	if _, err := os.Stat(systemFile); err == nil {
 		return systemFile

@@ -20,7 +20,6 @@ import (
 	"crypto/x509"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +50,7 @@ func run(ctx context.Context, env *app.Env) error {
 	p := &program{env: env}
 	root := &cobra.Command{
 		Use: "client", Short: "Sign in and chat", Args: noArgs,
-		Long:    "Sign in and chat. The servers' addresses are read from --config, else $CLIENT_CONFIG,\nelse .lab/client.yaml in this folder or one above, else /etc/chatlab/client.yaml\n(YAML: auth, a list of base URLs; chat, a list of host:port or tls://host:port; room; ca).",
+		Long:    "Sign in and chat. The servers' addresses are read from --config, else $CLIENT_CONFIG,\nelse .lab/client.yaml in this folder or one above, else that of a lab in\n~/.local/state/chatlab, else /etc/chatlab/client.yaml\n(YAML: auth, a list of base URLs; chat, a list of host:port or tls://host:port; room; ca).",
 		Example: "  client            asks ID and PW, then chats\n  client signup     makes a user\n  echo hello | client --id kim --password-file kim.pw",
 		Version: app.Version(), SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -135,14 +134,8 @@ var errSaid error = &errs.Error{Code: errs.Failed}
 // configure finds the servers: flags win over the file.
 func (p *program) configure() error {
 	folder, _ := os.Getwd()
-	fromEnv := ""
-	for _, kv := range p.env.Environ {
-		if value, ok := strings.CutPrefix(kv, "CLIENT_CONFIG="); ok {
-			fromEnv = value
-		}
-	}
 	var err error
-	if p.settings, err = readSettings(findFile(p.config, fromEnv, folder)); err != nil {
+	if p.settings, err = readSettings(findFile(p.config, p.env.Variable("CLIENT_CONFIG"), folder, p.env.StateHome())); err != nil {
 		return err
 	}
 	if len(p.flags.Auth) > 0 {

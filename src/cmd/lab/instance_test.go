@@ -115,3 +115,27 @@ func TestAnInstanceThatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Outside of a checkout the lab is in a folder of the user's, where the client finds it.
+func TestALabOutsideOfACheckoutIsInTheStateHome(t *testing.T) {
+	bin, home := programs(t), t.TempDir()
+	c := checkout{t, filepath.Join(bin, "lab"), t.TempDir()}
+	t.Setenv("XDG_STATE_HOME", home)
+	n := fmt.Sprint(twoInstances())
+	inv, err := filepath.Abs("../../../ansible/inventories/local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.must("down", "--purge", "--instance", n) })
+	c.must("up", "--no-check", "--instance", n, "--inventory", inv)
+	state := filepath.Join(home, "chatlab", "instance-"+n)
+	if out := c.must("status", "--instance", n, "--json"); !strings.Contains(out, "chatd") {
+		t.Error(out)
+	}
+	if _, err := os.Stat(filepath.Join(state, "client.yaml")); err != nil {
+		t.Error(err)
+	}
+	if left := entries(t, c.dir); left != "" {
+		t.Errorf("in the folder: %s", left)
+	}
+}

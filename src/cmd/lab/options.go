@@ -48,7 +48,7 @@ type options struct {
 func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.target, "target", o.variable("TARGET", local.Name), "where the lab is: "+targetsHelp)
 	flags.StringVar(&o.inventory, "inventory", o.variable("INVENTORY", ""), "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
-	flags.StringVar(&o.state, "state", o.variable("STATE", ""), "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/, .lab/TARGET if that is not local)")
+	flags.StringVar(&o.state, "state", o.variable("STATE", ""), "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/ or, outside of a checkout, ~/.local/state/chatlab; a folder TARGET in it if that is not local)")
 	flags.IntVar(&o.instance, "instance", o.number("INSTANCE"), "target local: `number` of a lab beside others, with addresses of its own (127.N.75.0/24, 127.N.123.0/24) and a state folder of its own")
 	flags.BoolVar(&o.json, "json", false, "machine-readable output")
 }
@@ -184,13 +184,16 @@ func (o *options) chosenInventory() (string, error) {
 	return path, nil
 }
 
-// stateDir is --state, or .lab in the project's folder, or .lab here; within it, a folder
-// for each instance.
+// stateDir is --state, or .lab in the checkout; outside of one .lab here if it is there,
+// or else a folder of the user's. Within it is a folder for each instance.
 func (o *options) stateDir() string {
 	if o.state != "" {
 		return o.state
 	}
 	dir := filepath.Join(projectDir(), ".lab")
+	if _, err := os.Stat(dir); err != nil && projectDir() == "" && o.env.StateHome() != "" {
+		dir = o.env.StateHome()
+	}
 	switch {
 	case o.target != local.Name:
 		dir = filepath.Join(dir, o.target) // its secrets are not those of target local
