@@ -4,11 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"chatlab/src/app"
 	"chatlab/src/errs"
@@ -29,7 +32,11 @@ func run(ctx context.Context, env *app.Env) error {
 		DisableFlagParsing: true, // app.Env.Load does it
 		Args:               cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return serve(cmd.Context(), withArgs(env, args))
+			err := serve(cmd.Context(), withArgs(env, args))
+			if errors.Is(err, pflag.ErrHelp) && slices.Contains(args, "--version") {
+				return nil // it is shown; cobra would add its help
+			}
+			return err
 		},
 	}
 	root.SetHelpCommand(&cobra.Command{Hidden: true})

@@ -124,3 +124,11 @@ func TestGetAndList(t *testing.T) {
 		t.Error("an unknown key comes without a hint")
 	}
 }
+
+func TestTheVersionIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	env := &app.Env{Name: "healthd", Args: []string{"--version"}, Stdout: &out, Stderr: &out}
+	if err := run(t.Context(), env); err != nil || out.String() != "healthd "+app.Version()+"\n" {
+		t.Errorf("%v: %q", err, out.String())
+	}
+}

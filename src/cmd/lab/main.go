@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,9 @@ func newRoot(o *options) *cobra.Command {
 	return root
 }
 
+// documented are the commands that tell programs, too, what they tell people.
+var documented = []string{"up", "status", "check", "drill", "events", "open", "view", "incident", "doctor", "list", "users", "inventory", "secrets"}
+
 // verbs are what lab can do.
 func verbs(o *options) []*cobra.Command {
 	up, doctor, machines := upCommand(o), doctorCommand(o), machinesCommand(o)
@@ -75,7 +79,13 @@ func verbs(o *options) []*cobra.Command {
 	for _, cmd := range append(actions, up, down, snapshot, checks, drills) {
 		o.addTelling(cmd.PersistentFlags())
 	}
-	return append(reaching, incidentCommand(o), up, doctor, snapshot, down, listCommand(o), usersCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
+	all := append(reaching, incidentCommand(o), up, doctor, snapshot, down, listCommand(o), usersCommand(o), inventoryCommand(o), secretsCommand(o), superviseCommand(o), mongodCommand(o), machines)
+	for _, cmd := range all {
+		if slices.Contains(documented, cmd.Name()) {
+			cmd.PersistentFlags().BoolVar(&o.json, "json", false, "machine-readable output")
+		}
+	}
+	return all
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -50,7 +50,6 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.inventory, "inventory", o.variable("INVENTORY", ""), "`folder or file` that describes the lab (default: that of the lab that is up, or else ansible/inventories/local or …/lab)")
 	flags.StringVar(&o.state, "state", o.variable("STATE", ""), "`folder` for the lab's data, secrets and logs (default: .lab beside ansible/ or, outside of a checkout, ~/.local/state/chatlab; a folder TARGET in it if that is not local)")
 	flags.IntVar(&o.instance, "instance", o.number("INSTANCE"), "target local: `number` of a lab beside others, with addresses of its own (127.N.75.0/24, 127.N.123.0/24) and a state folder of its own")
-	flags.BoolVar(&o.json, "json", false, "machine-readable output")
 }
 
 // variable returns CHATLAB_NAME of the environment, or else a default.

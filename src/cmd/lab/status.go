@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -64,25 +66,31 @@ func (o *options) verdict(rows []lab.ServiceStatus) error {
 
 func (o *options) printStatus(out io.Writer, rows []lab.ServiceStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	ink := o.inkFor(out)
-	fmt.Fprintf(w, "SERVICE\tNODE\tADDRESS\t%s\tPID\tUP\tRESTARTS\n", ink.paint(neutral, "STATE"))
+	ink, all := o.inkFor(out), !narrow(out, wholeStatus)
+	columns := []string{"SERVICE", "NODE", "ADDRESS", ink.paint(neutral, "STATE"), "PID", "UP", "RESTARTS"}
+	if !all {
+		columns = []string{columns[0], columns[1], columns[2], columns[3], "UP"}
+	}
+	fmt.Fprintln(w, strings.Join(columns, "\t"))
 	for _, r := range rows {
 		pid, since := "-", "-"
 		if r.PID > 0 {
 			pid, since = fmt.Sprint(r.PID), age(time.Since(r.Since))
 		}
-		address := r.Address
-		if address == "" {
-			address = "-"
+		cells := []string{r.Service, r.Node, cmp.Or(r.Address, "-"), ink.verdict(string(r.State)), pid, since, fmt.Sprint(r.Restarts)}
+		if !all {
+			cells = append(cells[:4], since)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d", r.Service, r.Node, address, ink.verdict(string(r.State)), pid, since, r.Restarts)
 		if r.Reason != "" {
-			fmt.Fprintf(w, "\t%s", o.pasted(r.Reason))
+			cells = append(cells, o.pasted(r.Reason))
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }
+
+// wholeStatus is how many columns the whole table takes.
+const wholeStatus = 76
 
 // printPlaces prints where to look at the lab, and where the password is.
 func printPlaces(out io.Writer, l *lab.Lab) {

@@ -71,6 +71,15 @@ func isTerminal(out io.Writer) bool {
 	return isFile && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor is an int
 }
 
+// narrow reports whether a terminal has fewer columns than a text needs.
+func narrow(out io.Writer, needs int) bool {
+	if !isTerminal(out) {
+		return false
+	}
+	columns, _, err := term.GetSize(int(out.(*os.File).Fd())) //nolint:gosec // a descriptor is an int
+	return err == nil && columns > 0 && columns < needs
+}
+
 // Colours of ECMA-48. All are of one length, so that columns stay columns.
 const (
 	red     = "\x1b[31m"

@@ -153,9 +153,7 @@ func printNext(out io.Writer, o *options, l *lab.Lab) error {
 		}
 		byHand = []string{"openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile", ca, "-connect", net.JoinHostPort(chat, port)}
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nnext:")
-	for _, row := range [][2]string{
+	return printRows(out, "\nnext:", [][2]string{
 		{lab.Shell(append(client, "signup")...), "a user of your own"},
 		{lab.Shell(client...), "chat; run it in several terminals"},
 		{o.command("view"), "look at the lab in a browser"},
@@ -164,8 +162,23 @@ func printNext(out io.Writer, o *options, l *lab.Lab) error {
 		{o.command("status"), "what runs where"},
 		{o.command("down"), "take it down; its data stays (--purge removes it)"},
 		{lab.Shell(byHand...), "chat by hand: paste a token first"},
-	} {
-		fmt.Fprintf(w, "  %s\t%s\n", row[0], row[1])
+	})
+}
+
+// printRows prints commands and what each does, beside it or, on a narrow terminal, below.
+func printRows(out io.Writer, title string, rows [][2]string) error {
+	left, right := 0, 0
+	for _, row := range rows {
+		left, right = max(left, len(row[0])), max(right, len(row[1]))
+	}
+	format := "  %s\t%s\n"
+	if narrow(out, 2+left+2+right) {
+		format = "  %s\n      %s\n"
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, title)
+	for _, row := range rows {
+		fmt.Fprintf(w, format, row[0], row[1])
 	}
 	return w.Flush()
 }
