@@ -103,7 +103,7 @@ func (e *Env) panels(ctx context.Context, d grafana.Dashboard) error {
 	if _, err := e.watch(); err != nil { // also waits until a server that was just set up knows every item
 		return err
 	}
-	ask, err := e.asker(ctx)
+	ask, err := e.panelSource(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ const (
 
 // emptyPanels asks until no query lacks anything, or the limit has passed; then
 // it names the missing data.
-func (e *Env) emptyPanels(ctx context.Context, ask asker, d grafana.Dashboard) (empty []string, asked int, err error) {
+func (e *Env) emptyPanels(ctx context.Context, ask panelSource, d grafana.Dashboard) (empty []string, asked int, err error) {
 	limit, cancel := context.WithTimeout(ctx, e.panelWait)
 	defer cancel()
 	todo := questions(e.lab.Inventory, d)
@@ -142,7 +142,7 @@ func (e *Env) emptyPanels(ctx context.Context, ask asker, d grafana.Dashboard) (
 }
 
 // lackingOf puts questions and returns those whose answers lack something, and what.
-func lackingOf(ctx context.Context, ask asker, list []question) (lacking []question, what []string, err error) {
+func lackingOf(ctx context.Context, ask panelSource, list []question) (lacking []question, what []string, err error) {
 	for _, q := range list {
 		lacks, err := ask.put(ctx, q)
 		if err != nil {

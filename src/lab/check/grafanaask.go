@@ -12,8 +12,8 @@ import (
 	"chatlab/src/zabbix/api"
 )
 
-// asker puts the queries of the dashboards.
-type asker interface {
+// panelSource puts the queries of the dashboards.
+type panelSource interface {
 	// deployed returns the dashboard that is looked at.
 	deployed(ctx context.Context, described grafana.Dashboard) (grafana.Dashboard, error)
 	// put puts a question and returns the missing part of the answer, "" for none.
@@ -21,8 +21,8 @@ type asker interface {
 	close(ctx context.Context)
 }
 
-// asker returns Grafana, or where the target has none Zabbix itself.
-func (e *Env) asker(ctx context.Context) (asker, error) {
+// panelSource returns Grafana, or where the target has none Zabbix itself.
+func (e *Env) panelSource(ctx context.Context) (panelSource, error) {
 	if grafanaIsHere(e.Journey) == "" {
 		g := e.grafana()
 		return &throughGrafana{g, catalogue{call: g.zabbix}}, g.err

@@ -29,8 +29,8 @@ var usual = patience{poll: 2 * time.Second, raise: 2 * time.Minute, clear: 10 * 
 
 // expected are the problems that a drill must raise, and those that it may.
 type expected struct {
-	must []watch.Problem
-	may  []watch.Problem
+	must    []watch.Problem
+	allowed []watch.Problem
 }
 
 // Raised is what came of one problem.
@@ -166,7 +166,7 @@ func (v *vigil) end(ctx context.Context, r *Report) {
 	for p, after := range v.raised {
 		must := slices.Contains(v.want.must, p)
 		r.Alarms = append(r.Alarms, Raised{p.String(), Seconds(after), must})
-		if !must && !slices.Contains(v.want.may, p) {
+		if !must && !slices.Contains(v.want.allowed, p) {
 			broken("Zabbix raised %s, which is not this fault's", p)
 		}
 	}
@@ -209,7 +209,7 @@ func silence(l *lab.Lab) (out expected) {
 	for _, n := range l.Inventory.Nodes {
 		if slices.Contains(l.Inventory.Members(inventory.ZabbixServer), n) {
 			for _, late := range []string{"Events are late", "Events pile up"} {
-				out.may = append(out.may, watch.Problem{Host: watch.ServicesHost(n.Name), Trigger: late})
+				out.allowed = append(out.allowed, watch.Problem{Host: watch.ServicesHost(n.Name), Trigger: late})
 			}
 			continue
 		}

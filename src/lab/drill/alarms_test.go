@@ -54,7 +54,7 @@ func TestTheAlarmsOfADrillAreJudged(t *testing.T) {
 		"cannot be reached": {&script{fault: errors.New("refused")}, "cannot be asked: refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := newVigil(tt.alarms, expected{must: is(down), may: is(again)}, patience{time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond})
+			v := newVigil(tt.alarms, expected{must: is(down), allowed: is(again)}, patience{time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond})
 			ctx, cancel := context.WithCancel(t.Context())
 			var kept sync.WaitGroup
 			kept.Go(func() { v.keep(ctx) })

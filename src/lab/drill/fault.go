@@ -66,7 +66,7 @@ func begun(ctx context.Context) (context.Context, context.CancelFunc) {
 // outlasting returns a context that does not end with the drill's time, but with its
 // interruption, also when that comes later.
 func (r *run) outlasting(limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.asker, limit)
+	return context.WithTimeout(r.caller, limit)
 }
 
 // strike makes a fault, holds it, heals it and waits until a user is served

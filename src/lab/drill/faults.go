@@ -37,7 +37,7 @@ func kills(name, about string, services ...string) Drill {
 func (d Drill) raising(service, trigger string) Drill {
 	d.alarms = func(l *lab.Lab) expected {
 		out := raises(service, trigger)(l)
-		out.may = append(out.may, lacking(l, service)...)
+		out.allowed = append(out.allowed, lacking(l, service)...)
 		return out
 	}
 	return d

@@ -37,11 +37,11 @@ func redundancy(l *lab.Lab, services ...string) (out expected) {
 	for _, p := range several(l, services...) {
 		out.must = append(out.must, watch.Problem{Host: watch.Together, Trigger: p.Lost()})
 		if pooled[p.Service].service == inventory.Chatd {
-			out.may = append(out.may, raises(inventory.Chatd, zabbix.ChatLogLost)(l).must...)
+			out.allowed = append(out.allowed, raises(inventory.Chatd, zabbix.ChatLogLost)(l).must...)
 		}
 	}
 	if len(services) == 0 || slices.Contains(services, inventory.MariaDB) {
-		out.may = append(out.may, databaseLost(l)...)
+		out.allowed = append(out.allowed, databaseLost(l)...)
 	}
 	return out
 }
@@ -59,10 +59,10 @@ func storeless(service, trigger string) func(*lab.Lab) expected {
 	return func(l *lab.Lab) expected {
 		out := raises(service, trigger)(l)
 		for _, p := range several(l, service) {
-			out.may = append(out.may, watch.Problem{Host: watch.Together, Trigger: p.None()}, watch.Problem{Host: watch.Together, Trigger: p.Lost()})
+			out.allowed = append(out.allowed, watch.Problem{Host: watch.Together, Trigger: p.None()}, watch.Problem{Host: watch.Together, Trigger: p.Lost()})
 		}
 		if service == inventory.Authd {
-			out.may = append(out.may, databaseLost(l)...)
+			out.allowed = append(out.allowed, databaseLost(l)...)
 		}
 		return out
 	}
@@ -93,14 +93,14 @@ func alone(l *lab.Lab) (out []watch.Problem) {
 func darkness(l *lab.Lab) expected {
 	out := redundancy(l)
 	quiet := silence(l)
-	out.may = slices.Concat(out.may, quiet.must, quiet.may, comingBack(l), alone(l))
+	out.allowed = slices.Concat(out.allowed, quiet.must, quiet.allowed, comingBack(l), alone(l))
 	return out
 }
 
 // blackout is darkness that may be over before anything is told.
 func blackout(l *lab.Lab) expected {
 	out := darkness(l)
-	return expected{may: slices.Concat(out.may, out.must)}
+	return expected{allowed: slices.Concat(out.allowed, out.must)}
 }
 
 // cut is what a machine raises that the others do not reach.
@@ -109,13 +109,13 @@ func cut(l *lab.Lab) expected {
 	if len(lacks.must) == 0 {
 		return out
 	}
-	return expected{must: slices.Concat(out.must, lacks.must), may: slices.Concat(out.may, lacks.may, comingBack(l), alone(l))}
+	return expected{must: slices.Concat(out.must, lacks.must), allowed: slices.Concat(out.allowed, lacks.allowed, comingBack(l), alone(l))}
 }
 
 // lacking is what a service may raise whose members are killed, and started again.
 func lacking(l *lab.Lab, service string) []watch.Problem {
 	out := redundancy(l, service)
-	return slices.Concat(out.must, out.may)
+	return slices.Concat(out.must, out.allowed)
 }
 
 // away says how long a machine is away: its share of the time, or until what it must

@@ -50,18 +50,18 @@ func TestADrillMustLoseTheRedundancyOfTheRightService(t *testing.T) {
 		{Host: "auth", Trigger: "The agent does not answer"}, {Host: "auth services", Trigger: "healthd does not answer"},
 	}
 	for name, want := range map[string]expected{
-		"power-off": {must: together(authLost, chatLost, logLost), may: append(silent,
+		"power-off": {must: together(authLost, chatLost, logLost), allowed: append(silent,
 			watch.Problem{Host: "auth services", Trigger: zabbix.DatabaseLost}, watch.Problem{Host: "log services", Trigger: zabbix.ChatLogLost})},
-		"partition": {must: append(together(authLost, chatLost, logLost), silent...), may: []watch.Problem{
+		"partition": {must: append(together(authLost, chatLost, logLost), silent...), allowed: []watch.Problem{
 			{Host: "log services", Trigger: zabbix.DatabaseLost}, {Host: "chat services", Trigger: zabbix.NoQuorum}}},
-		"kill-chatd":   {may: append(together(chatLost), watch.Problem{Host: "auth services", Trigger: zabbix.ChatLogLost})},
-		"kill-authd":   {may: together(authLost)},
-		"kill-logd":    {may: together(logLost)},
-		"stop-mongodb": {must: raises(inventory.Logd, "MongoDB is down")(l).must, may: together("No log server answers")},
-		"stop-mariadb": {must: raises(inventory.Authd, "MariaDB is down")(l).must, may: []watch.Problem{{Host: "chat services", Trigger: zabbix.DatabaseLost}}},
+		"kill-chatd":   {allowed: append(together(chatLost), watch.Problem{Host: "auth services", Trigger: zabbix.ChatLogLost})},
+		"kill-authd":   {allowed: together(authLost)},
+		"kill-logd":    {allowed: together(logLost)},
+		"stop-mongodb": {must: raises(inventory.Logd, "MongoDB is down")(l).must, allowed: together("No log server answers")},
+		"stop-mariadb": {must: raises(inventory.Authd, "MariaDB is down")(l).must, allowed: []watch.Problem{{Host: "chat services", Trigger: zabbix.DatabaseLost}}},
 	} {
 		got := wants(t, name, l)
-		for kind, lists := range map[string][2][]watch.Problem{"must": {want.must, got.must}, "may": {want.may, got.may}} {
+		for kind, lists := range map[string][2][]watch.Problem{"must": {want.must, got.must}, "may": {want.allowed, got.allowed}} {
 			for _, p := range lists[0] {
 				if !slices.Contains(lists[1], p) {
 					t.Errorf("%s: %s %s is not among %v", name, kind, p, lists[1])
@@ -72,7 +72,7 @@ func TestADrillMustLoseTheRedundancyOfTheRightService(t *testing.T) {
 			t.Errorf("%s must raise %v, want %v", name, got.must, want.must)
 		}
 	}
-	if got := wants(t, "kill-chatd", l); slices.Contains(got.may, together(authLost)[0]) {
+	if got := wants(t, "kill-chatd", l); slices.Contains(got.allowed, together(authLost)[0]) {
 		t.Error("killed chat servers may not lose the redundancy of the auth servers")
 	}
 }
@@ -81,7 +81,7 @@ func TestALabWithOneOfEachHasNoRedundancyToLose(t *testing.T) {
 	l := inventoryOf(t, "lab")
 	for _, name := range []string{"power-off", "partition", "kill-chatd", "stop-mariadb"} {
 		got := wants(t, name, l)
-		for _, p := range slices.Concat(got.must, got.may) {
+		for _, p := range slices.Concat(got.must, got.allowed) {
 			if p.Host == watch.Together || p.Trigger == zabbix.ChatLogLost || p.Trigger == zabbix.DatabaseLost {
 				t.Errorf("%s: %s", name, p)
 			}

@@ -12,7 +12,7 @@ import (
 )
 
 // struck is a run on a recorder, whose users are served at once.
-func struck(t *testing.T, asker context.Context) (*run, *recorder) {
+func struck(t *testing.T, caller context.Context) (*run, *recorder) {
 	t.Helper()
 	target := &recorder{}
 	l := &lab.Lab{Inventory: localInventory(t), Target: target}
@@ -22,7 +22,7 @@ func struck(t *testing.T, asker context.Context) (*run, *recorder) {
 	}
 	t.Cleanup(j.close)
 	return &run{
-		asker: asker, lab: l, journal: j, report: reportOf(func(*Report) {}),
+		caller: caller, lab: l, journal: j, report: reportOf(func(*Report) {}),
 		probe: &probe{login: func(context.Context) (string, error) { return "t", nil }},
 	}, target
 }
@@ -61,8 +61,8 @@ func TestARoundIsFinishedHoweverShortTheDrillIs(t *testing.T) {
 func (r *run) finish() { r.report.finish(nil) }
 
 func TestARoundThatIsNotFinishedIsIncomplete(t *testing.T) {
-	asker, interrupt := context.WithCancel(t.Context())
-	r, target := struck(t, asker)
+	caller, interrupt := context.WithCancel(t.Context())
+	r, target := struck(t, caller)
 	last := r.on("log", inventory.Chatd, lab.Kill, "", 0)
 	last.after = interrupt
 	faults := []fault{r.on("log", inventory.Authd, lab.Kill, "", 0), last, r.on("log", inventory.Logd, lab.Kill, "", 0)}

@@ -22,7 +22,7 @@ const settleLimit = 3 * time.Minute
 
 // run is one drill under way.
 type run struct {
-	asker   context.Context // ends when who asked for the drill interrupts it
+	caller  context.Context // ends when who asked for the drill interrupts it
 	lab     *lab.Lab
 	opt     Options
 	id      string // in every name and line of this run
@@ -89,7 +89,7 @@ func Run(ctx context.Context, l *lab.Lab, d Drill, opt Options) (*Report, error)
 func newRun(ctx context.Context, l *lab.Lab, name string, opt Options) (*run, error) {
 	roots, err := l.Roots()
 	return &run{
-		asker: ctx, lab: l, opt: opt, ops: opsClient(l), ledger: newLedger(), roots: roots,
+		caller: ctx, lab: l, opt: opt, ops: opsClient(l), ledger: newLedger(), roots: roots,
 		id: "d" + strconv.FormatInt(time.Now().UnixMilli(), 36), report: newReport(name, opt),
 	}, err
 }
@@ -148,7 +148,7 @@ func (r *run) watchAlarms(ctx context.Context, d Drill) (end func(context.Contex
 	if d.alarms != nil {
 		want = d.alarms(r.lab)
 	}
-	want.may = append(want.may, restarts(r.lab)...)
+	want.allowed = append(want.allowed, restarts(r.lab)...)
 	v := newVigil(r.opt.Alarms, want, usual)
 	r.vigil = v
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))

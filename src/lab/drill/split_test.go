@@ -183,9 +183,9 @@ func TestAPlannedStopMayTakeASecond(t *testing.T) {
 }
 
 func TestAnInterruptionEndsWhatOutlastsTheDrill(t *testing.T) {
-	asker, interrupt := context.WithCancel(t.Context())
-	r := &run{asker: asker}
-	drill, end := context.WithCancel(asker)
+	caller, interrupt := context.WithCancel(t.Context())
+	r := &run{caller: caller}
+	drill, end := context.WithCancel(caller)
 	ctx, cancel := r.outlasting(time.Hour)
 	defer cancel()
 	end()

@@ -35,8 +35,8 @@ func (w waits) step(name string, do func() error) error {
 	return err
 }
 
-// worth is the time below which a step is not worth a word.
-const worth = 50 * time.Millisecond
+// shortStep is the time below which a step is not named.
+const shortStep = 50 * time.Millisecond
 
 // String names the steps that took long, the longest first.
 func (w waits) String() string {
@@ -45,7 +45,7 @@ func (w waits) String() string {
 	})
 	var out []string
 	for _, name := range names {
-		if w.spent[name] < worth {
+		if w.spent[name] < shortStep {
 			break
 		}
 		text := fmt.Sprintf("%s %s", round(w.spent[name]), name)

@@ -2,10 +2,10 @@ package scenario
 
 // kind is a way to break something, and the fields that its faults take.
 type kind struct {
-	name  string
-	about string
-	needs []string // fields that must be there
-	may   []string // fields that may be there
+	name     string
+	about    string
+	needs    []string // fields that must be there
+	optional []string // fields that may be there
 }
 
 // Kinds of faults.

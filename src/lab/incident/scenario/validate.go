@@ -84,8 +84,8 @@ func (p *parser) fields(i int, k kind) {
 		}
 	}
 	for _, name := range []string{"service", "node", "set", "crash", "setting", "of", "port", "days", "mode", "percent", "ms", "kbit", "offset"} {
-		if p.has(name, "faults", i) && !slices.Contains(k.needs, name) && !slices.Contains(k.may, name) {
-			p.add(p.line("faults", i, name), "remove it; it takes "+strings.Join(append(slices.Clone(k.needs), k.may...), ", "),
+		if p.has(name, "faults", i) && !slices.Contains(k.needs, name) && !slices.Contains(k.optional, name) {
+			p.add(p.line("faults", i, name), "remove it; it takes "+strings.Join(append(slices.Clone(k.needs), k.optional...), ", "),
 				"the fault %s takes no %s", k.name, name)
 		}
 	}
