@@ -65,6 +65,9 @@ func (l *Log) cannotWrite(err error) {
 func (l *Log) probeStore() {
 	wait.Every(l.life, probeEvery, func() {
 		reason := context.Cause(l.store.broken)
+		if reason != nil && l.opts.Cluster != nil {
+			l.server.Shutdown() // once; it would go on leading the others, and store nothing
+		}
 		switch err := tryWrite(l.opts.Dir, reason != nil); {
 		case err != nil:
 			l.cannotWrite(err)

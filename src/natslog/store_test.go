@@ -19,24 +19,45 @@ import (
 	"chatlab/src/testkit"
 )
 
-// smallDisk mounts a file system of some bytes for a test.
-func smallDisk(t *testing.T, bytes string) string {
+// SmallDisk mounts a file system of some bytes on a folder for a test.
+func SmallDisk(t *testing.T, dir, bytes string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("a file system of the test's own needs root")
 	}
-	dir := t.TempDir()
 	if err := unix.Mount("chatlab", dir, "tmpfs", 0, "size="+bytes); err != nil {
 		t.Skipf("no file system of the test's own can be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	return dir
+}
+
+// Fill leaves no more than so many bytes of a file system of a test; it returns what makes
+// room again.
+func Fill(t *testing.T, dir string, rest int64) (free func()) {
+	t.Helper()
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		t.Fatal(err)
+	}
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err == nil {
+		err = unix.Fallocate(int(filler.Fd()), 0, 0, int64(disk.Bavail)*int64(disk.Bsize)-rest)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func publish(l *Log) error { return l.Publish(context.Background(), hello)[0].Err }
 
 func TestAFullDiskRefusesLinesAndServesAgainOnceThereIsRoom(t *testing.T) {
-	dir := smallDisk(t, "16m")
+	dir := t.TempDir()
+	SmallDisk(t, dir, "16m")
 	open := func() *Log {
 		t.Helper()
 		l, err := Open(t.Context(), Options{
@@ -55,13 +76,7 @@ func TestAFullDiskRefusesLinesAndServesAgainOnceThereIsRoom(t *testing.T) {
 	testkit.Until(t, "it is ready", func() bool { return l.Ready(t.Context()) == nil })
 	stored := 0
 	line := chat.Draft{Room: "lobby", User: "kim", Text: strings.Repeat("x", 8000)}
-	filler, err := os.Create(filepath.Join(dir, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Fallocate(int(filler.Fd()), 0, 0, 15<<20); err != nil {
-		t.Fatal(err)
-	}
+	free := Fill(t, dir, 1<<19)
 	testkit.Until(t, "a line is refused", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // as chatd gives it
 		defer cancel()
@@ -80,9 +95,7 @@ func TestAFullDiskRefusesLinesAndServesAgainOnceThereIsRoom(t *testing.T) {
 	if err := publish(l); !errs.Is(err, errs.Unavailable) || errs.FixOf(err) == "" {
 		t.Errorf("a line on a full disk: %v", err)
 	}
-	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "opened anew") {
 		t.Fatalf("with room again Emit ended with %v", err)
 	}
