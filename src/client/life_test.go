@@ -193,6 +193,33 @@ func TestWhoGoesOnTalkingFindsADeadPeer(t *testing.T) {
 	}
 }
 
+// A server that answers, but stores nothing, is left for another.
+func TestAServerThatStoresNothingIsLeft(t *testing.T) {
+	full, well := newServer(t), newServer(t)
+	refuse := func(l wire.Line) *wire.Refusal {
+		return &wire.Refusal{ID: l.ID, Code: "unavailable", Text: "the chat log cannot be written", RetryMS: 10}
+	}
+	full.set(func(s *server) { s.refuse = refuse })
+	c := dial(t, client.Options{Addresses: []string{full.addr(), well.addr()}, Token: "kim.x.y", AnswerTime: 200 * time.Millisecond})
+	if m, err := c.Send(within(t), "one"); err != nil || m.Text != "one" {
+		t.Fatal(err)
+	}
+	if st := c.Stats(); st.Reconnects != 1 {
+		t.Errorf("%+v", st)
+	}
+	alone := dial(t, client.Options{Addresses: []string{full.addr()}, Token: "kim.x.y", AnswerTime: time.Second})
+	sent := make(chan error, 1)
+	go func() {
+		_, err := alone.Send(within(t), "two")
+		sent <- err
+	}()
+	testkit.Until(t, "it has been refused often", func() bool { return alone.Stats().Refused[errs.Unavailable] > 20 })
+	full.set(func(s *server) { s.refuse = nil })
+	if err := <-sent; err != nil || alone.Stats().Reconnects != 0 {
+		t.Errorf("%v, %+v: the only server is not left", err, alone.Stats())
+	}
+}
+
 func TestSlowConsumerComesBack(t *testing.T) {
 	s := newServer(t)
 	c := dial(t, client.Options{Addresses: []string{s.addr()}, Token: "kim.x.y"})

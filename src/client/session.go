@@ -31,6 +31,8 @@ type session struct {
 
 	refusal error     // the last line of the server, if it was a refusal
 	waiting time.Time // guarded by chat.mu: since when the reader waits for the server; zero: it is busy
+	denied  time.Time // guarded by chat.mu: since when the server has said that it stores nothing; zero: it does
+	stored  int       // guarded by chat.mu: receipts of the chat when that was looked at
 }
 
 // source reads from a connection in large pieces.
@@ -158,6 +160,9 @@ func (s *session) writeLoop(ctx context.Context, ended <-chan error) error {
 			if s.stuck(time.Now()) {
 				return fail(errs.E(errs.Timeout, "the chat server at %s does not answer any more", s.address))
 			}
+			if s.useless(time.Now()) {
+				return fail(errs.E(errs.Unavailable, "the chat server at %s stores no lines", s.address))
+			}
 			continue
 		case <-s.chat.wake:
 		case <-hold.C:
@@ -221,6 +226,27 @@ func (s *session) stuck(now time.Time) bool {
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
 	return len(s.chat.queue.inflight) > 0 && !s.waiting.IsZero() && now.Sub(s.waiting) > s.chat.opts.AnswerTime
+}
+
+// useless reports whether the server has refused to store anything for as long as an
+// answer may take, where another server may.
+func (s *session) useless(now time.Time) bool {
+	c := s.chat
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.stored != c.stats.Receipts {
+		s.stored, s.denied = c.stats.Receipts, time.Time{}
+	}
+	return len(c.opts.Addresses) > 1 && !s.denied.IsZero() && now.Sub(s.denied) > c.opts.AnswerTime
+}
+
+// denies notes that the server cannot store a line.
+func (s *session) denies() {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	if s.denied.IsZero() {
+		s.denied = time.Now()
+	}
 }
 
 // reading notes whether the reader waits for the server.

@@ -32,6 +32,9 @@ func (c *Chat) take(s *session, in wire.Incoming) error {
 	case in.Refusal != nil:
 		s.refusal = c.refused(in.Refusal)
 		c.takeRefusal(*in.Refusal, s.refusal)
+		if in.Refusal.ID != "" && errs.Is(s.refusal, errs.Unavailable) {
+			s.denies()
+		}
 	}
 	return nil
 }
