@@ -15,7 +15,7 @@ import (
 
 // Times of what a person is told beyond the lines.
 const (
-	greetLimit    = 3 * time.Second // for who is there, when a person comes
+	greetLimit    = 5 * time.Second // for who is there, when a person comes
 	presenceEvery = 2 * time.Second // between two looks at who is there
 )
 
@@ -127,7 +127,11 @@ func (t *talk) watchPresence(ctx context.Context, on bool) {
 			}
 			now := &replies[0]
 			c.saw(now.Users...)
-			for _, text := range changed(before, now) {
+			news := changed(before, now)
+			if before == nil {
+				news = t.worded(*now)
+			}
+			for _, text := range news {
 				t.person.show("* " + client.Printable(text))
 			}
 			before = now

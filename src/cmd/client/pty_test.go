@@ -249,6 +249,8 @@ func TestTheClientHelpsAPersonWhoTypes(t *testing.T) {
 	said := "PW: ******\nok\nconnected.\n* lobby: test1; /help lists the commands"
 	p.sees(said)
 	p.press("/pre\ton\r")
+	said += "\n* 1 in lobby: test1"
+	p.sees(said)
 	other := s.join(t, "test3")
 	said += "\n* test3 has come"
 	p.sees(said)
