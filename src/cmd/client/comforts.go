@@ -13,18 +13,18 @@ import (
 	"chatlab/src/wire"
 )
 
-// Times of what a person is told beyond the lines.
+// Times of the messages that the client adds to the chat.
 const (
-	greetLimit    = 5 * time.Second // for who is there, when a person comes
-	presenceEvery = 2 * time.Second // between two looks at who is there
+	greetLimit    = 5 * time.Second // for the list of users at the start
+	presenceEvery = 2 * time.Second // between two questions for that list
 )
 
-// comforts are what a person may ask of the client itself.
+// comforts are settings that a person changes while chatting, and the names for Tab.
 type comforts struct {
 	mu       sync.Mutex
 	times    bool               // each line has the time at which it was said
 	users    []string           // seen in the room, for completion
-	presence context.CancelFunc // ends the looks at who is there; nil: nobody looks
+	presence context.CancelFunc // ends the reports of /presence; nil: it is off
 }
 
 // commands are those of a line that begins with /, sorted.
@@ -65,7 +65,7 @@ func (c *comforts) spoken(m wire.Message) string {
 	return spoken(m)
 }
 
-// greet says where a person is, with whom, and where help is.
+// greet names the room, its users and /help.
 func (t *talk) greet(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, greetLimit)
 	defer cancel()
@@ -105,7 +105,7 @@ func (t *talk) own(ctx context.Context, line string) bool {
 	return true
 }
 
-// watchPresence begins or ends the looks at who is there.
+// watchPresence starts or ends the reports of users who come and go.
 func (t *talk) watchPresence(ctx context.Context, on bool) {
 	c := &t.comforts
 	c.mu.Lock()

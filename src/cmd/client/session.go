@@ -33,7 +33,7 @@ type talk struct {
 	notice *time.Timer
 
 	comforts comforts
-	tasks    sync.WaitGroup // looks at who is there
+	tasks    sync.WaitGroup // reports of /presence
 }
 
 // chat signs in and chats until the input ends.
