@@ -68,6 +68,9 @@ func TestDoctorFindsWhatUpRefuses(t *testing.T) {
 			says := prepare(t, r)
 			t.Cleanup(func() { r.state = filepath.Join(t.TempDir(), "none") }) // the rig takes no lab down
 			_, errOut, err := r.run("up", "--inventory", r.inv)
+			if err == nil {
+				r.must("down", "--purge")
+			}
 			if status := exitStatus(err); status != 2 || !strings.Contains(errOut, says) || !strings.Contains(errOut, "lab: hint: ") {
 				t.Errorf("up: status %d\n%s", status, errOut)
 			}
